@@ -1,0 +1,58 @@
+"""Every knob of the local cloud, in one place. Durations are real seconds; the date is never changed.
+
+`minute_seconds` is the length of one Azure minute for what Azure counts in minutes: metric grains (PT1M), alert
+windows and frequencies, and retry schedules. Everything else is a plain duration of one kind of operation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Read from the environment as `LOCALCLOUD_<FIELD>`, for example `LOCALCLOUD_MINUTE_SECONDS=5`."""
+
+    subscription_id: str = "00000000-0000-0000-0000-000000000001"
+    tenant_id: str = "00000000-0000-0000-0000-00000000000a"
+    resource_group: str = "rg-local"
+    workspace: str = "ml-local"
+    registry: str = "contoso-models"
+    region: str = "westeurope"
+    log_analytics_workspace_id: str = "00000000-0000-0000-0000-000000000002"
+    instrumentation_key: str = "00000000-0000-0000-0000-000000000003"
+
+    minute_seconds: float = 5.0
+    endpoint_seconds: float = 0.5
+    traffic_seconds: float = 1.0
+    deployment_seconds: float = 1.0
+    delete_seconds: float = 0.5
+    job_seconds: float = 0.5
+    ingestion_seconds: float = 1.0
+    alert_evaluation_seconds: float = 2.0
+    event_delay_seconds: float = 0.1
+
+    operation_lock: str = "endpoint"
+    """What one running operation blocks with 409: `endpoint` (it and all its deployments) or `resource` (itself)."""
+    mirrored_rows_in_traffic_log: bool = True
+    """UNCONFIRMED in Azure, so a switch."""
+    quota_cores: int = 1000
+    log_row_limit: int = 500_000
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings with every `LOCALCLOUD_*` value laid over the defaults; ValueError names the variable that is wrong."""
+    settings = Settings()
+    for field in fields(Settings):
+        name = f"LOCALCLOUD_{field.name.upper()}"
+        if (text := environment.get(name)) is None:
+            continue
+        kind = type(getattr(settings, field.name))
+        try:
+            value = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
+        except ValueError:
+            raise ValueError(f"{name}: {text!r} is not a {kind.__name__}") from None
+        settings = replace(settings, **{field.name: value})
+    return settings
