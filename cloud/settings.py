@@ -1,0 +1,84 @@
+"""Every setting of the app, with type and default, in one place (docs/settings.md is made from it).
+
+The defaults are Azure's public cloud; other clouds and the tests point the same settings elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+ROLES = ("all", "control", "analysis")
+
+
+class SettingsError(ValueError):
+    """A setting is missing or cannot be read; the message names it and says what it should be."""
+
+
+def _setting(default: Any, text: str, *, name: str | None = None) -> Any:
+    return field(default=default, metadata={"text": text, "name": name})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each field is read from `UNDERSTUDY_<FIELD>` unless its metadata names another variable."""
+
+    role: str = _setting("all", "`all`, `control` (rollouts, alerts, pages) or `analysis` (export, drift)")
+    blob_url: str = _setting("", "Blob endpoint of the app's storage account, https://ACCOUNT.blob.core.windows.net")
+    queue_url: str = _setting("", "Queue endpoint of the same account, https://ACCOUNT.queue.core.windows.net")
+    client_id: str = _setting("", "Client id of a user-assigned managed identity; empty: the system-assigned one")
+    arm_url: str = _setting("https://management.azure.com", "Azure Resource Manager")
+    arm_audience: str = _setting("https://management.azure.com", "Audience of its tokens")
+    logs_url: str = _setting("https://api.loganalytics.io", "Log Analytics query API")
+    metrics_url: str = _setting("https://{region}.metrics.monitor.azure.com", "Azure Monitor metrics data plane")
+    aml_cloud_name: str = _setting("", "Name of a cloud for azure-ai-ml; empty: the public one")
+    aml_cloud_metadata: str = _setting("", "Its endpoints as JSON: the six keys of MLClient's cloud_metadata")
+    look_seconds: float = _setting(30.0, "Time between two looks at a rollout in flight")
+    alert_seconds: float = _setting(5.0, "How long the alert webhook may spend on the rollback itself")
+    app_insights: str = _setting(
+        "", "Application Insights connection string", name="APPLICATIONINSIGHTS_CONNECTION_STRING"
+    )
+
+    @property
+    def cloud_metadata(self) -> dict[str, str] | None:
+        """`aml_cloud_metadata` as a mapping, or None for the public cloud."""
+        if not self.aml_cloud_metadata:
+            return None
+        loaded: dict[str, str] = json.loads(self.aml_cloud_metadata)
+        return loaded
+
+    @staticmethod
+    def variable(name: str) -> str:
+        """The environment variable that the field `name` is read from."""
+        metadata = {f.name: f.metadata for f in fields(Settings)}[name]
+        return metadata["name"] or f"UNDERSTUDY_{name.upper()}"
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Settings:
+        """Settings from an environment; SettingsError names the variable that is wrong and what it should be."""
+        values: dict[str, Any] = {}
+        for one in fields(cls):
+            variable = cls.variable(one.name)
+            text = environment.get(variable, "")
+            if not text:
+                continue
+            try:
+                values[one.name] = float(text) if isinstance(one.default, float) else text
+            except ValueError:
+                raise SettingsError(f"{variable}: {text!r} is not a number of seconds") from None
+        settings = cls(**values)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if self.role not in ROLES:
+            raise SettingsError(f"UNDERSTUDY_ROLE: {self.role!r} is none of {', '.join(ROLES)}")
+        for name in ("blob_url", "queue_url"):
+            if not getattr(self, name).startswith("https://"):
+                raise SettingsError(f"{self.variable(name)}: give the https:// endpoint of the app's storage account")
+        try:
+            _ = self.cloud_metadata
+        except ValueError as error:
+            raise SettingsError(f"UNDERSTUDY_AML_CLOUD_METADATA is not JSON: {error}") from None
