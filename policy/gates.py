@@ -1,0 +1,96 @@
+"""The gates: what counts as harm, what counts as safe.
+
+Between the two lines lies neither: not enough evidence. A gate is a comparison with live traffic of the same time, not
+an absolute limit, because traffic that is bad for both says nothing about the new version.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from policy.durations import Duration
+from policy.section import Number, Section, Whole, refuse
+
+_Share = Annotated[Number, Field(ge=0, le=1)]
+_Ratio = Annotated[Number, Field(ge=1)]
+
+
+class _Lines(Section):
+    """Two lines: harm is shown beyond the first, safety on the near side of the second."""
+
+    harm: Number
+    safe: Number
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.harm > self.safe:
+            refuse(f"harm ({self.harm:g}) must not be above safe ({self.safe:g})", at=("harm",))
+        return self
+
+
+class Rise(_Lines):
+    """A rise over live, absolute: 0.005 is half a percentage point more."""
+
+    harm: _Share = Field(description="Harm: shown to be more than this above live.")
+    safe: _Share = Field(description="Safe: shown to be less than this above live.")
+
+
+class LatencyRatio(_Lines):
+    """A ratio to live: 1.10 is ten percent slower."""
+
+    harm: _Ratio = Field(description="Harm: shown to be more than this many times live.")
+    safe: _Ratio = Field(description="Safe: shown to be less than this many times live.")
+    floor: Duration = Field(default=timedelta(milliseconds=20), description="A smaller absolute rise is never harm.")
+
+
+class Agreement(_Lines):
+    """The share of mirrored requests that both versions answer alike."""
+
+    harm: _Share = Field(description="Harm: shown to be below this.")
+    safe: _Share = Field(description="Safe: shown to be above this.")
+    tolerance: Annotated[Number, Field(ge=0)] = Field(
+        default=0.1, description="Numbers agree when they differ by at most this times max(1, |live|)."
+    )
+
+
+class DriftGate(Section):
+    """Data drift as a gate: promotion waits while too much has drifted."""
+
+    max_share: _Share = Field(description="Largest share of drifted features with which a version may go forward.")
+
+
+class CostGate(Section):
+    """What the new deployment costs beside the live one."""
+
+    max_ratio: Annotated[Number, Field(gt=0)] = Field(description="Largest ratio to the live deployment's price.")
+
+
+class Gates(Section):
+    """What is compared. `null` turns a gate off; at least one of the first three must stay on."""
+
+    error_rate: Rise | None = Field(
+        default=Rise(harm=0.005, safe=0.01), description="Share of failed requests: its rise over live."
+    )
+    latency_p95: LatencyRatio | None = Field(
+        default=LatencyRatio(harm=1.10, safe=1.20), description="95th percentile of the latency, ratio to live."
+    )
+    agreement: Agreement | None = Field(
+        default=Agreement(harm=0.95, safe=0.97), description="Share of mirrored requests with the same answer."
+    )
+    drift: DriftGate | None = Field(default=None, description="Share of drifted features. Needs `drift`.")
+    cost: CostGate | None = Field(default=None, description="Cost of the candidate over that of live.")
+    min_requests: Annotated[Whole, Field(ge=1)] = Field(
+        default=50, description="With fewer requests on either side there is no verdict."
+    )
+
+    @model_validator(mode="after")
+    def _one_remains(self) -> Self:
+        if self.error_rate is None and self.latency_p95 is None and self.agreement is None:
+            refuse(
+                "no promotion gate remains: keep at least one of error_rate, latency_p95 and agreement, "
+                "or every version would pass"
+            )
+        return self

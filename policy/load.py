@@ -1,0 +1,53 @@
+"""From the text of a policy file to a `Policy`, or to every problem it has.
+
+The shape, the values and the rules are checked in one pass each over what could be read, so that a file is mended in
+one round. Nothing but PolicyError is ever raised, whatever the text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from policy.document import Document, read
+from policy.model import Policy
+from policy.problems import PolicyError, Problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+def load(text: str | bytes, source: str) -> Policy:
+    """The policy in `text`; `source` is what problems call it, such as the file's or the blob's name."""
+    document = read(text, source)
+    if not isinstance(document.content, dict):
+        _refuse_root(document)
+    try:
+        policy = Policy.model_validate(document.content)
+    except ValidationError as wrong:
+        raise PolicyError([*document.problems, *_explained(document, wrong.errors(include_url=False))]) from None
+    if document.problems:
+        raise PolicyError(document.problems)
+    return policy
+
+
+def _explained(document: Document, errors: list[ErrorDetails]) -> list[Problem]:
+    from policy.explain import explain
+
+    found = explain(document, errors, Policy.model_json_schema())
+    # What could not be read is None by now, and None where a value is due would be told a second time.
+    told = {(problem.line, problem.column) for problem in document.problems}
+    return [problem for problem in found if (problem.line, problem.column) not in told]
+
+
+def _refuse_root(document: Document) -> None:
+    if document.problems:
+        raise PolicyError(document.problems)
+    place = document.values[()]
+    found = "a list" if isinstance(document.content, list) else "a single value"
+    message = f"a policy is a mapping (`name: ...`, `model: ...`), and this is {found}"
+    raise PolicyError([Problem(document.source, place.line, place.column, "", message)])
+
+
+__all__ = ["PolicyError", "Problem", "load"]

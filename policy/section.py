@@ -1,0 +1,32 @@
+"""What every part of a policy has in common: unchangeable, strict about keys, and able to refuse itself at a path.
+
+A rule lives in the part it speaks of, as a validator; so pydantic runs it whatever is wrong elsewhere in the file, and
+the user sees every problem at once. Rules tell where they were broken by a path, because pydantic itself would only
+name the part.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+Path = tuple[str | int, ...]
+
+Text = Annotated[str, Field(strict=True, min_length=1)]
+Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """One mapping of the policy file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def refuse(message: str, *, at: Path = (), path: Path | None = None) -> NoReturn:
+    """Raise a problem `at` a path below the value being validated, or at a `path` from the top of the file."""
+    where: dict[str, Path] = {"at": at} if path is None else {"path": path}
+    raise PydanticCustomError("rule", "{problem}", {"problem": message, **where})

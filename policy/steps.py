@@ -1,0 +1,214 @@
+"""The steps a new version takes, and the rules of their order.
+
+In the file a step is a mapping of one key, its kind (`- canary: {traffic_percent: 10}`), because that reads as a
+sentence and cannot contradict itself. In the model each kind is a class of its own, so that the rollout matches on
+classes and a type checker knows which step has which numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from policy.durations import Duration, Period, written
+from policy.section import Section, Whole, refuse
+
+
+class _OneKey(Section):
+    """Reads `{kind: {...}}`, and writes it again."""
+
+    kind: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrap(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and set(value) == {cls.kind}:
+            return {} if value[cls.kind] is None else value[cls.kind]
+        return value
+
+    @model_serializer(mode="wrap")
+    def _wrap(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {self.kind: serialize(self)}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        body = handler.resolve_ref_schema(handler(core))
+        inner = dict(body)
+        body.clear()
+        body |= {
+            "type": "object",
+            "title": cls.kind,
+            "description": inner.pop("description", ""),
+            "properties": {cls.kind: inner},
+            "required": [cls.kind],
+            "additionalProperties": False,
+        }
+        return body
+
+
+class _Timed(_OneKey):
+    """A step that waits for evidence between two times."""
+
+    at_least: Duration
+    at_most: Period
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.at_least > self.at_most:
+            default = "" if "at_most" in self.model_fields_set else " (the default)"
+            at = "at_least" if default else "at_most"
+            refuse(
+                f"at_least ({written(self.at_least)}) is longer than at_most ({written(self.at_most)}{default}): "
+                "the step could never end well",
+                at=(at,),
+            )
+        return self
+
+
+class Smoke(_OneKey):
+    """Send requests straight to the new deployment before it sees any traffic; each must be answered well."""
+
+    kind: ClassVar[Literal["smoke"]] = "smoke"
+    requests: tuple[Any, ...] = Field(
+        default=(), description="Bodies to send, each as JSON; none: only readiness is checked."
+    )
+    max_latency: Period | None = Field(default=None, description="Slowest answer that passes; left out: any.")
+
+
+class Shadow(_Timed):
+    """Mirror a share of live requests to the new deployment; its answers are compared and never reach a client."""
+
+    kind: ClassVar[Literal["shadow"]] = "shadow"
+    mirror_percent: Annotated[Whole, Field(ge=1, le=50)] = Field(
+        description="Share of live requests that is copied; Azure allows at most 50."
+    )
+    at_least: Duration = Field(default=timedelta(hours=1), description="Shortest stay, whatever the evidence says.")
+    at_most: Period = Field(
+        default=timedelta(hours=24), description="Longest wait for enough evidence; it is never promoted by the clock."
+    )
+
+
+class Canary(_Timed):
+    """Give the new deployment a share of live traffic."""
+
+    kind: ClassVar[Literal["canary"]] = "canary"
+    traffic_percent: Annotated[Whole, Field(ge=1, le=99)] = Field(
+        description="Share of live traffic; each canary has more than the one before."
+    )
+    at_least: Duration = Field(default=timedelta(minutes=30), description="Shortest stay, whatever the evidence says.")
+    at_most: Period = Field(
+        default=timedelta(hours=12), description="Longest wait for enough evidence; it is never promoted by the clock."
+    )
+
+
+class Approval(_OneKey):
+    """Wait for a person to approve. Harm is watched meanwhile."""
+
+    kind: ClassVar[Literal["approval"]] = "approval"
+    at_most: Period = Field(
+        default=timedelta(days=2), description="Nobody answered by then: the rollout goes back to live."
+    )
+
+
+class Wait(_OneKey):
+    """Let time pass with the traffic as it is. Harm is watched meanwhile."""
+
+    kind: ClassVar[Literal["wait"]] = "wait"
+    at_least: Period = Field(description="How long.")
+
+
+class Check(_OneKey):
+    """Ask the gates once more, with the traffic as it is, and go on only when they say safe."""
+
+    kind: ClassVar[Literal["check"]] = "check"
+    at_most: Period = Field(
+        default=timedelta(hours=12), description="Longest wait for enough evidence; it is never promoted by the clock."
+    )
+
+
+class Full(_OneKey):
+    """Give the new deployment all live traffic. The old one stays up, so that going back is one traffic write."""
+
+    kind: ClassVar[Literal["full"]] = "full"
+    bake: Duration = Field(
+        default=timedelta(hours=1), description="How long harm is watched before the version is released."
+    )
+
+
+class Retire(_OneKey):
+    """Delete the old deployment. Left out: it stays, and costs, until somebody deletes it."""
+
+    kind: ClassVar[Literal["retire"]] = "retire"
+    after: Duration = Field(
+        default=timedelta(days=1), description="How long after the bake; until then rollback is one write."
+    )
+
+
+ORDER: Final = ("smoke", "shadow", "canary", "full", "retire")
+"""What a version goes through in this order; approval, wait and check stand anywhere before full."""
+ANYWHERE: Final = ("approval", "wait", "check")
+_ONCE: Final = ("smoke", "full", "retire")
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, _OneKey):
+        return value.kind
+    if isinstance(value, Mapping) and len(value) == 1:
+        return str(next(iter(value)))
+    return None
+
+
+Step = Annotated[
+    Annotated[Smoke, Tag("smoke")]
+    | Annotated[Shadow, Tag("shadow")]
+    | Annotated[Canary, Tag("canary")]
+    | Annotated[Approval, Tag("approval")]
+    | Annotated[Wait, Tag("wait")]
+    | Annotated[Check, Tag("check")]
+    | Annotated[Full, Tag("full")]
+    | Annotated[Retire, Tag("retire")],
+    Discriminator(_kind),
+]
+
+
+def _in_order(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    furthest = ""
+    percent = 0
+    for index, step in enumerate(steps):
+        at = (index, step.kind)
+        if furthest in ("full", "retire") and step.kind in ANYWHERE:
+            refuse(f"{step.kind} must come before full: afterwards there is nothing left to decide", at=at)
+        if step.kind in ANYWHERE:
+            continue
+        if furthest and ORDER.index(step.kind) < ORDER.index(furthest):
+            refuse(f"{step.kind} must come before {furthest}: the order is {', '.join(ORDER)}", at=at)
+        if step.kind == furthest and step.kind in _ONCE:
+            refuse(f"a second {step.kind}: a policy has at most one", at=at)
+        if isinstance(step, Canary):
+            if step.traffic_percent <= percent:
+                refuse(
+                    f"must be more than the {percent} % of the canary before: traffic only rises on the way forward",
+                    at=(*at, "traffic_percent"),
+                )
+            percent = step.traffic_percent
+        furthest = step.kind
+    if not any(isinstance(step, Full) for step in steps):
+        refuse("needs a `full` step: without it no version would ever get all of the traffic")
+    return steps
+
+
+Steps = Annotated[tuple[Step, ...], AfterValidator(_in_order)]
