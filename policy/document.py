@@ -67,16 +67,19 @@ def _not_yaml(source: str, line: int, column: int, message: str) -> PolicyError:
 def _decoded(text: str | bytes, source: str) -> str:
     if len(text) > MOST_BYTES:
         raise _not_yaml(source, 1, 1, f"the file is larger than {MOST_BYTES // 1024} KB: this is not a policy")
-    if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8-sig")
-        except UnicodeDecodeError as wrong:
-            before = text[: wrong.start].decode("utf-8-sig")
-            raise _not_yaml(source, *_end(before), "the file is not UTF-8: save it as UTF-8") from None
+    text = _from_utf8(text, source) if isinstance(text, bytes) else text
     if (found := _UNREADABLE.search(text)) is not None:
         message = f"character U+{ord(found.group()):04X} is not allowed in YAML: delete it"
         raise _not_yaml(source, *_end(text[: found.start()]), message)
     return text
+
+
+def _from_utf8(raw: bytes, source: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        before = raw[: wrong.start].decode("utf-8-sig")
+        raise _not_yaml(source, *_end(before), "the file is not UTF-8: save it as UTF-8") from None
 
 
 def _end(before: str) -> tuple[int, int]:

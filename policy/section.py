@@ -7,17 +7,25 @@ name the part.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Annotated, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 Path = tuple[str | int, ...]
+
+
+def _filled(value: Sized) -> Sized:
+    # Not min_length: pydantic would report an invalid element as a missing one as well.
+    return value if len(value) else refuse("must not be empty")
+
 
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Flag = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+FILLED = AfterValidator(_filled)
 
 
 class Section(BaseModel):

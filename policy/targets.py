@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from policy.durations import Duration, Period
 from policy.names import MODEL, Endpoint, ModelName, Registry, ResourceGroup, Segment, Uuid, Workspace
-from policy.section import Section, Text, Whole, refuse
+from policy.section import FILLED, Section, Text, Whole, refuse
 
 LONGEST_REQUEST = timedelta(seconds=180)
 """Azure's limit for a managed online deployment's request timeout."""
@@ -101,6 +101,6 @@ def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     return targets
 
 
-Targets = Annotated[tuple[Target, ...], Field(min_length=1), AfterValidator(_distinct)]
+Targets = Annotated[tuple[Target, ...], FILLED, AfterValidator(_distinct)]
 
 __all__ = ["MODEL", "Code", "DeploymentSettings", "Failed", "ModelSelector", "Target", "Targets"]

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from policy.durations import Duration, Period
-from policy.section import Number, Section, Text, refuse
+from policy.section import FILLED, Number, Section, Text, refuse
 
 Action = Literal["rollback", "hold", "advance", "retrain", "ignore"]
 
@@ -74,7 +74,7 @@ class Retrain(Section):
     """Start a pipeline job; the version it registers is rolled out like any other."""
 
     job: Text = Field(description="YAML file of the pipeline job.")
-    after: tuple[Literal["drift", "alert"], ...] = Field(
-        default=("drift",), min_length=1, description="What starts it."
+    after: Annotated[tuple[Literal["drift", "alert"], ...], FILLED] = Field(
+        default=("drift",), description="What starts it."
     )
     cooldown: Period = Field(default=timedelta(hours=24), description="Shortest time between two starts.")
