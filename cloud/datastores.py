@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
-from cloud.errors import NotFound, Permanent, from_status, mapped
+from cloud.arm import Arm, Json
+from cloud.errors import NotFound, Permanent, mapped
+from cloud.models import Place
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -31,27 +33,18 @@ _BLOB_HOST = re.compile(r"[a-z0-9]+\.(z\d+\.)?blob\.(core\.[a-z.]+|storage\.azur
 
 
 @dataclass(frozen=True)
-class Workspace:
-    """Where a short `azureml://datastores/...` address is looked up."""
-
-    subscription_id: str
-    resource_group: str
-    name: str
-
-
-@dataclass(frozen=True)
 class Address:
     """A file in a datastore of one workspace."""
 
-    workspace: Workspace
+    workspace: Place
     datastore: str
     path: str
 
 
-def parse(uri: str, home: Workspace) -> Address | None:
+def parse(uri: str, home: Place) -> Address | None:
     """The parts of an `azureml://` address, or None for an https:// one; Permanent for anything else."""
     if match := _LONG.fullmatch(uri):
-        workspace = Workspace(match["subscription"], match["group"], match["workspace"])
+        workspace = Place(match["subscription"], match["group"], match["workspace"])
         return Address(workspace, match["datastore"], unquote(match["path"]))
     if match := _SHORT.fullmatch(uri):
         return Address(home, match["datastore"], unquote(match["path"]))
@@ -64,27 +57,29 @@ def parse(uri: str, home: Workspace) -> Address | None:
 
 
 class Datastores:
-    """Reads files by address. `own_account` is the app's own blob endpoint, which is trusted with a token too."""
+    """Reads files by address. `own_account` is the app's own blob endpoint, which is trusted with a token too.
 
-    def __init__(self, arm_url: str, arm_audience: str, credential: TokenCredential, *, own_account: str = "") -> None:
-        self._arm_url, self._arm_audience, self._credential = arm_url.rstrip("/"), arm_audience, credential
+    `home` is everywhere the workspace in which a short `azureml://datastores/...` is looked up.
+    """
+
+    def __init__(self, arm: Arm, credential: TokenCredential, *, own_account: str = "") -> None:
+        self._arm, self._credential = arm, credential
         self._own_host = urlsplit(own_account).netloc
-        self._arm: Any = None
-        self._urls: dict[tuple[Workspace, str], str] = {}
+        self._urls: dict[tuple[Place, str], str] = {}
 
-    def etag(self, uri: str, home: Workspace) -> str:
+    def etag(self, uri: str, home: Place) -> str:
         """The file's present ETag: what tells whether a copy of it is still good."""
         with mapped(f"looking up {_shown(uri)}"):
             return str(self._blob(uri, home).get_blob_properties().etag)
 
-    def download(self, uri: str, home: Workspace, path: Path) -> str:
+    def download(self, uri: str, home: Place, path: Path) -> str:
         """Stream the file to `path` and return the ETag of what was read."""
         with mapped(f"downloading {_shown(uri)}"), path.open("wb") as file:
             stream = self._blob(uri, home).download_blob()
             stream.readinto(file)
             return str(stream.properties.etag)
 
-    def _blob(self, uri: str, home: Workspace) -> BlobClient:
+    def _blob(self, uri: str, home: Place) -> BlobClient:
         from azure.storage.blob import BlobClient
 
         address = parse(uri, home)
@@ -103,43 +98,26 @@ class Datastores:
             return False  # a shared access signature brings its own permission
         return parts.netloc == self._own_host or _BLOB_HOST.fullmatch(parts.netloc.lower()) is not None
 
-    def _container_url(self, workspace: Workspace, datastore: str) -> str:
+    def _container_url(self, workspace: Place, datastore: str) -> str:
         key = (workspace, datastore)
         if key not in self._urls:
             self._urls[key] = _container_of(self._properties(workspace, datastore), datastore)
         return self._urls[key]
 
-    def _properties(self, workspace: Workspace, datastore: str) -> dict[str, Any]:
-        from azure.core.rest import HttpRequest
-
-        what = f"looking up datastore {datastore} of workspace {workspace.name}"
-        url = (
-            f"{self._arm_url}/subscriptions/{quote(workspace.subscription_id)}/resourceGroups/"
-            f"{quote(workspace.resource_group)}/providers/Microsoft.MachineLearningServices/workspaces/"
-            f"{quote(workspace.name)}/datastores/{quote(datastore)}?api-version={API_VERSION}"
+    def _properties(self, workspace: Place, datastore: str) -> Json:
+        reply = self._arm.get(
+            f"/subscriptions/{quote(workspace.subscription_id)}/resourceGroups/{quote(workspace.resource_group)}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{quote(workspace.workspace)}"
+            f"/datastores/{quote(datastore)}",
+            API_VERSION,
         )
-        with mapped(what):
-            reply = self._pipeline().send_request(HttpRequest("GET", url))
-        if reply.status_code == 404:
-            raise NotFound(f"{what}: there is none", status=404)
-        if reply.status_code != 200:
-            raise from_status(reply.status_code, what, reply.text())
-        properties: dict[str, Any] = reply.json()["properties"]
+        if reply is None:
+            raise NotFound(f"workspace {workspace.workspace} has no datastore {datastore}", status=404)
+        properties: Json = reply["properties"]
         return properties
 
-    def _pipeline(self) -> Any:
-        if self._arm is None:
-            from azure.core import PipelineClient
-            from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
 
-            token = BearerTokenCredentialPolicy(self._credential, f"{self._arm_audience.rstrip('/')}/.default")
-            self._arm = PipelineClient(
-                self._arm_url, policies=[RetryPolicy(retry_total=2), token], connection_timeout=5, read_timeout=20
-            )
-        return self._arm
-
-
-def _container_of(properties: dict[str, Any], datastore: str) -> str:
+def _container_of(properties: Json, datastore: str) -> str:
     container = properties.get("containerName") or properties.get("filesystem")
     if not container:
         kind = properties.get("datastoreType")

@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cloud.datastores import Workspace
 from cloud.errors import CloudError, NotFound, Permanent, mapped
-
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
-    from azure.core.credentials import TokenCredential
+from cloud.models import Models, Place
 
 
 class Jobs:
-    """Jobs of any workspace that the credential may use. `cloud_name` and `cloud_metadata` only for other clouds."""
+    """Jobs of any workspace, with the SDK clients of `models`."""
 
-    def __init__(
-        self, credential: TokenCredential, *, cloud_name: str = "", cloud_metadata: Mapping[str, str] | None = None
-    ) -> None:
-        self._credential, self._cloud_name, self._cloud_metadata = credential, cloud_name, cloud_metadata
-        self._clients: dict[Workspace, MLClient] = {}
+    def __init__(self, models: Models) -> None:
+        self._models = models
 
-    def submit(self, workspace: Workspace, name: str, yaml_text: str, *, tags: Mapping[str, str]) -> bool:
+    def submit(self, workspace: Place, name: str, yaml_text: str, *, tags: Mapping[str, str]) -> bool:
         """Start the job that `yaml_text` describes as `name`; False when it was started before (nothing done)."""
         if self.status(workspace, name) is not None:
             return False
@@ -42,33 +35,21 @@ class Jobs:
             return False
         return True
 
-    def _create(self, workspace: Workspace, name: str, job: Any) -> None:
+    def _create(self, workspace: Place, name: str, job: Any) -> None:
         from azure.ai.ml.exceptions import MlException
 
         try:
-            self._client(workspace).jobs.create_or_update(job)
+            self._models.client(workspace).jobs.create_or_update(job)
         except MlException as error:  # its own checks; what the service answers is another exception
             raise _refused(name, error) from error
 
-    def status(self, workspace: Workspace, name: str) -> str | None:
+    def status(self, workspace: Place, name: str) -> str | None:
         """Azure's word for the job's state (`Running`, `Completed`, `Failed` ...), or None when there is none."""
         try:
             with mapped(f"looking up job {name}"):
-                return str(self._client(workspace).jobs.get(name).status)
+                return str(self._models.client(workspace).jobs.get(name).status)
         except NotFound:
             return None
-
-    def _client(self, workspace: Workspace) -> MLClient:
-        if workspace not in self._clients:
-            from azure.ai.ml import MLClient
-
-            options: dict[str, Any] = {"enable_telemetry": False, "show_progress": False}
-            if self._cloud_name:
-                options |= {"cloud": self._cloud_name, "cloud_metadata": dict(self._cloud_metadata or {})}
-            self._clients[workspace] = MLClient(
-                self._credential, workspace.subscription_id, workspace.resource_group, workspace.name, **options
-            )
-        return self._clients[workspace]
 
 
 def _job(name: str, yaml_text: str, tags: Mapping[str, str]) -> Any:
