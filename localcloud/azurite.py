@@ -1,0 +1,91 @@
+"""Azurite as the local cloud's storage account: blobs and queues over TLS, keys and tokens both accepted.
+
+Azurite is Microsoft's own emulator (npm). It is started with `--skipApiVersionCheck`, since the SDKs are always ahead
+of it, and `--disableTelemetry`, since nothing of a local stack may dial out. Its data lives in the stack's folder, so a
+restarted stack finds it again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.processes import Child, StackFailed
+
+ACCOUNT = "devstoreaccount1"
+#: Azurite's published key: the same on every machine, no secret.
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+_FOLLOW_PARENT = Path(__file__).with_name("follow_parent.cjs")
+_LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at https://[\d.]+:(\d+)")
+_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where one running Azurite answers."""
+
+    blob_port: int
+    queue_port: int
+
+    @property
+    def blob_url(self) -> str:
+        """The blob service, path style."""
+        return f"https://localhost:{self.blob_port}/{ACCOUNT}"
+
+    @property
+    def queue_url(self) -> str:
+        """The queue service, path style."""
+        return f"https://localhost:{self.queue_port}/{ACCOUNT}"
+
+    @property
+    def connection_string(self) -> str:
+        """For tools and scripts that take a connection string."""
+        return (
+            f"DefaultEndpointsProtocol=https;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
+            f"BlobEndpoint={self.blob_url};QueueEndpoint={self.queue_url};"
+        )
+
+
+def start(folder: Path, logs: Path, certificate: Path, key: Path) -> tuple[Child, Account]:
+    """Start Azurite on free ports and wait until it listens."""
+    data = folder / "azurite"
+    data.mkdir(parents=True, exist_ok=True)
+    command = [_node(), "-r", str(_FOLLOW_PARENT), str(_program())]
+    for service in ("blob", "queue", "table"):
+        command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", "0"]
+    command += ["--oauth", "basic", "--cert", str(certificate), "--key", str(key), "--location", str(data)]
+    command += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+    child = Child("azurite", command, dict(os.environ), logs / "azurite.log")
+    try:
+        child.wait_until(lambda: len(_ports(child)) == 3, seconds=_READY_SECONDS)
+    except BaseException:
+        child.stop()
+        raise
+    ports = _ports(child)
+    return child, Account(blob_port=ports["Blob"], queue_port=ports["Queue"])
+
+
+def _ports(child: Child) -> dict[str, int]:
+    return {service: int(port) for service, port in _LISTENING.findall(child.output())}
+
+
+def _program() -> Path:
+    """Azurite's entry, from this checkout's `node_modules` or the nearest one above it."""
+    for parent in Path(__file__).resolve().parents:
+        program = parent / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+        if program.exists():
+            return program
+    raise StackFailed("Azurite is not installed. Run `make setup`, which installs it from package-lock.json.")
+
+
+def _node() -> str:
+    beside_python = Path(sys.executable).with_name("node")
+    if beside_python.exists():
+        return str(beside_python)
+    if found := shutil.which("node"):
+        return found
+    raise StackFailed("Azurite needs node and there is none. Run `make setup`, which brings one from PyPI.")

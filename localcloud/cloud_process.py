@@ -1,0 +1,49 @@
+"""The cloud process: one aiohttp server over TLS for everything but scoring and the app's own doors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from pathlib import Path
+
+from aiohttp import web
+
+from localcloud import certificates, settings
+from localcloud.azurite import Account
+from localcloud.processes import follow_parent, listening_socket
+from localcloud.storage import WORKSPACE_CONTAINER, Storage
+
+
+def run(folder: Path, port: int, account: Account) -> None:
+    """Serve until SIGTERM."""
+    follow_parent()
+    asyncio.run(_serve(folder, port, account))
+
+
+async def _serve(folder: Path, port: int, account: Account) -> None:
+    from localcloud import server
+
+    ca_file = certificates.authority(folder)
+    storage = Storage(account, ca_file)
+    await asyncio.to_thread(storage.create_container, WORKSPACE_CONTAINER)
+    app = server.build(settings.from_environment(), f"https://localhost:{port}", folder, ca_file, storage)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificates.issue(folder, "localhost", "127.0.0.1"))
+    await web.SockSite(runner, listening_socket(port), ssl_context=context).start()
+    try:
+        await _terminated()
+    finally:
+        await runner.cleanup()
+
+
+async def _terminated() -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, ended.set)
+    await ended.wait()

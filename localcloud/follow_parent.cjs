@@ -1,0 +1,3 @@
+// Loaded into node with -r: a child of the local stack ends when its parent does, however that ended.
+process.stdin.resume();
+for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
