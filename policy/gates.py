@@ -52,7 +52,8 @@ class Agreement(_Lines):
     harm: _Share = Field(description="Harm: shown to be below this.")
     safe: _Share = Field(description="Safe: shown to be above this.")
     tolerance: Annotated[Number, Field(ge=0)] = Field(
-        default=0.1, description="Numbers agree when they differ by at most this times max(1, |live|)."
+        default=0.1,
+        description="Numbers agree when they differ by at most this times live's (times 1 if live's is smaller).",
     )
 
 

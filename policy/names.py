@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from policy.section import refuse
 
@@ -18,15 +21,23 @@ _SEGMENT_RULE: Final = (
 _ENDPOINT_RULE: Final = "Azure wants 3 to 32 letters, digits and single dashes inside, starting with a letter"
 
 
-def _matching(pattern: str, rule: str) -> AfterValidator:
-    compiled = re.compile(pattern)
+@dataclass(frozen=True)
+class _Rule:
+    """A pattern for the whole text, in the JSON Schema as well, with the words for those who break it."""
 
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            refuse(f"{value!r} is not allowed here: {rule}")
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(core), "pattern": f"^{self.pattern}$"}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            refuse(f"{value!r} is not allowed here: {self.words}")
         return value
-
-    return AfterValidator(check)
 
 
 def valid_endpoint(name: str) -> bool:
@@ -45,18 +56,18 @@ def _endpoint(value: str) -> str:
 
 
 _Plain = Annotated[str, Field(strict=True)]
-_UUID: Final = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_GUID: Final = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
-Segment = Annotated[_Plain, _matching(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", _SEGMENT_RULE)]
+Segment = Annotated[_Plain, _Rule(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", _SEGMENT_RULE)]
 Endpoint = Annotated[_Plain, AfterValidator(_endpoint)]
 ModelName = Annotated[
     _Plain,
-    _matching(
+    _Rule(
         r"[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,254}",
         "a model's name has letters, digits, `.`, `_` and `-`; `*` stands for any characters and `?` for one",
     ),
 ]
-Registry = Annotated[_Plain, _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}", "it must be a registry's name, not its URL")]
-Workspace = Annotated[_Plain, _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}", "it must be a workspace's name, not its id")]
-ResourceGroup = Annotated[_Plain, _matching(r"[\w.()-]{0,89}[\w()-]", "it must be a resource group's name, not its id")]
-Uuid = Annotated[_Plain, _matching(_UUID, "it must be a GUID such as 00000000-0000-0000-0000-000000000001")]
+Registry = Annotated[_Plain, _Rule(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}", "it must be a registry's name, not its URL")]
+Workspace = Annotated[_Plain, _Rule(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}", "it must be a workspace's name, not its id")]
+ResourceGroup = Annotated[_Plain, _Rule(r"[\w.()-]{0,89}[\w()-]", "it must be a resource group's name, not its id")]
+Uuid = Annotated[_Plain, _Rule(_GUID, "it must be a GUID such as 00000000-0000-0000-0000-000000000001")]

@@ -48,6 +48,8 @@ class _OneKey(Section):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         body = handler.resolve_ref_schema(handler(core))
         inner = dict(body)
+        if not inner.get("required"):
+            inner["type"] = ["object", "null"]
         body.clear()
         body |= {
             "type": "object",

@@ -1,0 +1,59 @@
+"""`python -m policy`: check policy files, and write the schema and the reference that are made from the model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from policy.conflicts import conflicts
+from policy.load import PolicyError, load
+from policy.model import Policy
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0 when all is well, 1 when a policy is not."""
+    parser = argparse.ArgumentParser(prog="python -m policy", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "check", help="print every problem as file:line:column; exit status 1 when there is one"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    commands.add_parser("schema", help="write policy/schema.json")
+    commands.add_parser("reference", help="write docs/policy.md")
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "check":
+        return _check(chosen.files)
+    return _write(chosen.command)
+
+
+def _check(files: Sequence[Path]) -> int:
+    policies: list[Policy] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            policies.append(load(file.read_bytes(), str(file)))
+        except PolicyError as wrong:
+            problems += [str(problem) for problem in wrong.problems]
+        except OSError as wrong:
+            problems.append(f"{file}: cannot be read: {wrong.strerror}")
+    problems += [conflict.message for conflict in conflicts(policies)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not problems:
+        print(f"{len(policies)} {'policy' if len(policies) == 1 else 'policies'}: no problems")
+    return 1 if problems else 0
+
+
+def _write(what: str) -> int:
+    from policy import reference, schema
+
+    file, text = (schema.FILE, schema.text()) if what == "schema" else (reference.FILE, reference.text())
+    file.write_text(text, encoding="utf-8")
+    print(f"wrote {file}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
