@@ -1,0 +1,44 @@
+"""Azure ML's management plane: workspace, assets, registry, endpoints, deployments, jobs. `setup` adds all of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from localcloud.arm.asset_files import AssetFiles
+from localcloud.arm.assets import Assets
+from localcloud.arm.datastores import Datastores
+from localcloud.arm.models import announce
+from localcloud.arm.online_deployments import OnlineDeployments
+from localcloud.arm.online_endpoints import OnlineEndpoints
+from localcloud.arm.operations import Operations
+from localcloud.arm.registries import Registries
+from localcloud.arm.store import Store
+from localcloud.arm.uploads import Uploads
+from localcloud.arm.workspaces import Workspaces
+from localcloud.seams import Cloud
+
+
+def setup(app: web.Application, cloud: Cloud) -> None:
+    """Add the routes; needs `cloud.blobs`, and by the first request `cloud.serving` and `cloud.events`."""
+    store = Store()
+    operations = Operations(cloud, store.workspace_id)
+    datastores = Datastores(cloud)
+    files = AssetFiles(cloud, store, datastores)
+    assets = Assets(cloud, store, lambda asset, version: announce(cloud, asset, version))
+    registries = Registries(cloud, store, assets, files)
+    endpoints = OnlineEndpoints(cloud, store, operations)
+    deployments = OnlineDeployments(cloud, store, operations, endpoints, files)
+    uploads = Uploads(cloud, store)
+    workspaces = Workspaces(cloud, store)
+    for part in (operations, workspaces, datastores, uploads, assets, registries, endpoints, deployments):
+        part.add_routes(app)
+    cloud.inspect_deployments = deployments.inspect
+
+    async def until_stopped(_app: web.Application) -> AsyncIterator[None]:
+        yield
+        await registries.stop()
+        await operations.stop()
+
+    app.cleanup_ctx.append(until_stopped)

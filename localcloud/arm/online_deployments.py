@@ -1,0 +1,217 @@
+"""Online deployments: what Azure refuses at once, and the operation that really starts the model.
+
+An operation's failure is the deployment's: its state is Failed, the error sits in the operation's status body, and a
+first provisioning that failed cannot be repaired, only deleted.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from localcloud.arm.asset_files import AssetFiles
+from localcloud.arm.durations import seconds_of
+from localcloud.arm.envelope import invalid
+from localcloud.arm.online_bodies import deployment_body, deployment_properties, user_properties
+from localcloud.arm.online_endpoints import OnlineEndpoints
+from localcloud.arm.operations import Operations
+from localcloud.arm.paths import WORKSPACE, any_case
+from localcloud.arm.quota import check_quota
+from localcloud.arm.requests import json_body
+from localcloud.arm.store import Deployment, Endpoint, Store
+from localcloud.arm.traffic_rules import check_name
+from localcloud.seams import AzureError, Cloud, Json, ServingSpec, utc_now
+
+MAX_DEPLOYMENTS = 20
+MAX_INSTANCES = 50
+MAX_TIMEOUT_SECONDS = 180.0
+
+
+class OnlineDeployments:
+    """The handlers of `onlineEndpoints/{endpoint}/deployments`."""
+
+    def __init__(
+        self, cloud: Cloud, store: Store, operations: Operations, endpoints: OnlineEndpoints, files: AssetFiles
+    ) -> None:
+        self._cloud, self._store, self._operations = cloud, store, operations
+        self._endpoints, self._files = endpoints, files
+
+    def add_routes(self, app: web.Application) -> None:
+        """Azure's own paths."""
+        every = f"{WORKSPACE}/onlineEndpoints/{{endpoint}}/deployments"
+        one = f"{every}/{{deployment}}"
+        app.router.add_get(any_case(every), self.list_all)
+        app.router.add_get(any_case(one), self.get)
+        app.router.add_put(any_case(one), self.put)
+        app.router.add_delete(any_case(one), self.delete)
+        app.router.add_post(any_case(f"{one}/getLogs"), self.logs)
+
+    def _find(self, request: web.Request) -> tuple[Endpoint, Deployment]:
+        endpoint, name = self._endpoints.find(request), request.match_info["deployment"]
+        if deployment := endpoint.deployments.get(name.lower()):
+            return endpoint, deployment
+        raise AzureError(404, "ResourceNotFound", f"Deployment '{name}' of endpoint '{endpoint.name}' was not found.")
+
+    async def list_all(self, request: web.Request) -> web.Response:
+        """GET deployments."""
+        endpoint = self._endpoints.find(request)
+        bodies = [deployment_body(endpoint, deployment) for deployment in endpoint.deployments.values()]
+        return web.json_response({"value": bodies})
+
+    async def get(self, request: web.Request) -> web.Response:
+        """GET one."""
+        return web.json_response(deployment_body(*self._find(request)))
+
+    async def put(self, request: web.Request) -> web.Response:
+        """PUT one: a full replace, checked first, then provisioned by an operation."""
+        body, endpoint = await json_body(request), self._endpoints.find(request)
+        name = request.match_info["deployment"]
+        known = endpoint.deployments.get(name.lower())
+        resource_id = f"{endpoint.arm_id}/deployments/{name}"
+        self._operations.refuse_overlap(resource_id, endpoint.arm_id)
+        self._check_endpoint(endpoint)
+        properties = deployment_properties(body.get("properties") or {})
+        sku = {key: value for key, value in (body.get("sku") or {}).items() if value is not None}
+        wanted = Deployment(
+            name=known.name if known else name,
+            properties=properties,
+            sku={"name": "Default", "capacity": 1, **sku},
+            tags=body.get("tags") or {},
+            location=str(body.get("location") or endpoint.location),
+            identity=body.get("identity"),
+            user_properties=user_properties((body.get("properties") or {}).get("properties")),
+        )
+        if known is None:
+            check_name(name, "deployment")
+        self._check(endpoint, known, wanted)
+        spec = self._spec(endpoint, wanted)
+        deployment = self._store_wanted(endpoint, known, wanted)
+        return self._start(request, endpoint, deployment, spec, resource_id)
+
+    @staticmethod
+    def _check_endpoint(endpoint: Endpoint) -> None:
+        if endpoint.state not in ("Succeeded", "Updating") or not endpoint.ever_succeeded:
+            raise invalid(
+                "This endpoint has not been created successfully or is in deleting provisioning state. "
+                "Please recreate endpoint and then try again to create deployment."
+            )
+
+    def _check(self, endpoint: Endpoint, known: Deployment | None, wanted: Deployment) -> None:
+        if known and known.state == "Failed" and not known.ever_succeeded:
+            raise invalid(
+                f"Specified deployment [{known.name}] failed during initial provisioning and is in an unrecoverable "
+                "state. Delete and re-create."
+            )
+        if known is None and len(endpoint.deployments) >= MAX_DEPLOYMENTS:
+            raise invalid(f"An endpoint can have at most {MAX_DEPLOYMENTS} deployments.")
+        egress = "egressPublicNetworkAccess"
+        if known and known.properties[egress] != wanted.properties[egress]:
+            raise invalid("egressPublicNetworkAccess cannot be changed after the deployment was created.", field=egress)
+        if not wanted.properties["instanceType"]:
+            raise invalid("The instance type is required for a managed deployment.", field="InstanceType")
+        if not 1 <= wanted.instances <= MAX_INSTANCES:
+            raise invalid(f"The capacity must be from 1 to {MAX_INSTANCES}.", field="Capacity")
+        timeout = seconds_of(wanted.properties["requestSettings"]["requestTimeout"], "RequestTimeout")
+        if not 0 < timeout <= MAX_TIMEOUT_SECONDS:
+            raise invalid(f"The request timeout can be at most {MAX_TIMEOUT_SECONDS:g} s.", field="RequestTimeout")
+        size = str(wanted.properties["instanceType"])
+        key = endpoint.arm_id.lower()
+        check_quota(self._store, self._cloud.settings, key, wanted.name, size, wanted.instances)
+
+    def _spec(self, endpoint: Endpoint, wanted: Deployment) -> ServingSpec:
+        """What to serve; refuses ids that name nothing. The folders are filled by the operation."""
+        properties = wanted.properties
+        model = self._files.model(endpoint.scope, properties["model"]) if properties["model"] else None
+        code = properties["codeConfiguration"] or {}
+        code_id = code.get("codeId")
+        requests = properties["requestSettings"]
+        return ServingSpec(
+            resource_id=endpoint.arm_id.lower(),
+            endpoint=endpoint.name,
+            deployment=wanted.name,
+            model_path=model.folder if model else self._files.empty_folder(),
+            model_name=model.name if model else "",
+            model_version=model.version if model else "",
+            code_path=self._files.code(endpoint.scope, code_id).folder if code_id else None,
+            scoring_script=code.get("scoringScript"),
+            environment_variables={k: str(v) for k, v in properties["environmentVariables"].items()},
+            instance_count=wanted.instances,
+            max_concurrent_requests_per_instance=int(requests["maxConcurrentRequestsPerInstance"] or 1),
+            request_timeout_seconds=seconds_of(requests["requestTimeout"], "RequestTimeout"),
+        )
+
+    @staticmethod
+    def _store_wanted(endpoint: Endpoint, known: Deployment | None, wanted: Deployment) -> Deployment:
+        if known:
+            wanted.created, wanted.ever_succeeded = known.created, known.ever_succeeded
+        endpoint.deployments[wanted.name.lower()] = wanted
+        return wanted
+
+    def _start(
+        self, request: web.Request, endpoint: Endpoint, deployment: Deployment, spec: ServingSpec, resource_id: str
+    ) -> web.Response:
+        model_id = deployment.properties["model"]
+        code_id = (deployment.properties["codeConfiguration"] or {}).get("codeId")
+
+        async def provision() -> None:
+            if model_id:
+                await self._files.fetch(self._files.model(endpoint.scope, model_id))
+            if code_id:
+                await self._files.fetch(self._files.code(endpoint.scope, code_id))
+            await self._cloud.serving.start_deployment(spec)
+            deployment.state, deployment.ever_succeeded, deployment.modified = "Succeeded", True, utc_now()
+
+        def fail() -> None:
+            deployment.state = "Failed"
+
+        seconds = self._cloud.settings.deployment_seconds
+        operation = self._operations.start("od", resource_id, "Put", seconds, provision, fail)
+        deployment.operation_uri = self._operations.uri(operation, request)
+        headers = self._operations.headers(operation, request)
+        return web.json_response(deployment_body(endpoint, deployment), status=201, headers=headers)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """DELETE one: refused while it takes live or mirrored traffic. 204 when there is none."""
+        endpoint = self._endpoints.find(request)
+        deployment = endpoint.deployments.get(request.match_info["deployment"].lower())
+        if deployment is None:
+            return web.Response(status=204)
+        name = deployment.name
+        resource_id = f"{endpoint.arm_id}/deployments/{name}"
+        self._operations.refuse_overlap(resource_id, endpoint.arm_id)
+        if endpoint.traffic.get(name, 0) > 0 or endpoint.mirror.get(name, 0) > 0:
+            raise invalid(f"Can't delete deployment [{name}] with non-zero traffic weight")
+        deployment.state = "Deleting"
+
+        async def remove() -> None:
+            await self._cloud.serving.stop_deployment(endpoint.name, name)
+            del endpoint.deployments[name.lower()]
+            endpoint.traffic.pop(name, None)
+            endpoint.mirror.pop(name, None)
+
+        def fail() -> None:
+            deployment.state = "Failed"
+
+        seconds = self._cloud.settings.delete_seconds
+        operation = self._operations.start("od", resource_id, "Delete", seconds, remove, fail)
+        deployment.operation_uri = self._operations.uri(operation, request)
+        return web.json_response(None, status=202, headers=self._operations.headers(operation, request))
+
+    async def logs(self, request: web.Request) -> web.Response:
+        """POST getLogs: the container's last lines."""
+        endpoint, deployment = self._find(request)
+        tail = int((await json_body(request)).get("tail") or 50)
+        content = await self._cloud.serving.container_log(endpoint.name, deployment.name, tail)
+        return web.json_response({"content": content})
+
+    def inspect(self) -> list[Json]:
+        """For the capacity metrics: what each deployment holds now."""
+        return [
+            {
+                "resource_id": endpoint.arm_id.lower(),
+                "deployment": deployment.name,
+                "instances": deployment.instances,
+                "state": deployment.state,
+            }
+            for endpoint in self._store.endpoints.values()
+            for deployment in endpoint.deployments.values()
+        ]

@@ -1,0 +1,153 @@
+"""Long-running operations as the machine-learning service runs them: 201 now, the effect when the operation ends.
+
+A poll shows only 0 and 100 percent and the word "Updating" until the end, as recorded. What one running operation
+blocks is a setting (`operation_lock`), because Azure's own answer is not confirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aiohttp import web
+
+from localcloud.arm.paths import LOCATIONS, PROVIDER, any_case
+from localcloud.seams import AzureError, Cloud, Json, ServingFailed, utc_now
+
+Work = Callable[[], Awaitable[None]]
+Failure = Callable[[], None]
+
+
+@dataclass
+class Operation:
+    """One operation, kept for as long as the cloud runs."""
+
+    name: str
+    resource_id: str
+    method: str
+    started: datetime = field(default_factory=utc_now)
+    ended: datetime | None = None
+    status: str = "Updating"
+    error: Json | None = None
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it still blocks others."""
+        return self.ended is None
+
+
+class Operations:
+    """Starts operations, refuses overlapping ones, and answers polls."""
+
+    def __init__(self, cloud: Cloud, workspace_id: str) -> None:
+        self._cloud = cloud
+        self._workspace_id = workspace_id
+        self._known: dict[str, Operation] = {}
+
+    def refuse_overlap(self, resource_id: str, endpoint_id: str, *, whole: bool = False) -> None:
+        """409 when a running operation blocks this one. `whole`: the operation takes the endpoint with everything."""
+        lock_endpoint = whole or self._cloud.settings.operation_lock == "endpoint"
+        for operation in self._known.values():
+            blocks = operation.resource_id == resource_id.lower() or (
+                lock_endpoint and (operation.resource_id + "/").startswith(endpoint_id.lower() + "/")
+            )
+            if operation.running and blocks:
+                raise AzureError(
+                    409,
+                    "Conflict",
+                    f"Already running method [{operation.method}] on [{operation.resource_id}]. "
+                    "Wait until that operation has ended, then try again.",
+                )
+
+    def start(
+        self, kind: str, resource_id: str, method: str, seconds: float, work: Work, on_failure: Failure
+    ) -> Operation:
+        """Run `work` for at least `seconds`; `on_failure` marks the resource when the work raises."""
+        operation = Operation(f"{kind}:{self._workspace_id}:{uuid.uuid4()}", resource_id.lower(), method)
+        self._known[operation.name] = operation
+        operation.task = asyncio.create_task(self._run(operation, seconds, work, on_failure))
+        return operation
+
+    async def _run(self, operation: Operation, seconds: float, work: Work, on_failure: Failure) -> None:
+        try:
+            await asyncio.sleep(seconds)
+            await work()
+            operation.status = "Succeeded"
+        except asyncio.CancelledError:
+            operation.status = "Canceled"
+            raise
+        except (ServingFailed, AzureError) as failure:
+            self._fail(operation, failure.code, str(failure), on_failure)
+        except Exception as failure:
+            traceback.print_exc()
+            self._fail(operation, "InternalServerError", f"{type(failure).__name__}: {failure}", on_failure)
+        finally:
+            operation.ended = utc_now()
+
+    @staticmethod
+    def _fail(operation: Operation, code: str, message: str, on_failure: Failure) -> None:
+        on_failure()
+        operation.status = "Failed"
+        operation.error = {"code": code, "message": message, "details": [], "additionalInfo": []}
+
+    def uri(self, operation: Operation, request: web.Request, what: str = "mfeOperationsStatus") -> str:
+        """Where the operation is polled (or, for a DELETE, where its result is)."""
+        settings = self._cloud.settings
+        version = request.query.get("api-version", "2022-02-01-preview")
+        return (
+            f"{self._cloud.base_url}/subscriptions/{settings.subscription_id}/providers/{PROVIDER}"
+            f"/locations/{settings.region}/{what}/{operation.name}?api-version={version}"
+        )
+
+    def headers(self, operation: Operation, request: web.Request) -> dict[str, str]:
+        """The headers of an accepted PUT (its Location is the resource) or DELETE (its Location is the result)."""
+        deleting = request.method == "DELETE"
+        resource = f"{self._cloud.base_url}{request.path_qs}"
+        return {
+            "Azure-AsyncOperation": self.uri(operation, request),
+            "Location": self.uri(operation, request, "mfeOperationResults") if deleting else resource,
+            "x-ms-async-operation-timeout": "PT30M",
+        }
+
+    def _find(self, request: web.Request) -> Operation:
+        name = request.match_info["operation"]
+        if operation := self._known.get(name):
+            return operation
+        raise AzureError(404, "NotFound", f"Operation {name} was not found.")
+
+    async def poll(self, request: web.Request) -> web.Response:
+        """GET mfeOperationsStatus: always 200, the truth is in `status`."""
+        operation = self._find(request)
+        body: Json = {
+            "id": request.path,
+            "name": operation.name,
+            "startTime": operation.started.isoformat(),
+            "percentComplete": 0.0 if operation.running else 100.0,
+            "status": operation.status,
+        }
+        if operation.ended:
+            body["endTime"] = operation.ended.isoformat()
+        if operation.error:
+            body["error"] = operation.error
+        return web.json_response(body)
+
+    async def result(self, request: web.Request) -> web.Response:
+        """GET mfeOperationResults: 202 while it runs, 204 afterwards."""
+        return web.Response(status=202 if self._find(request).running else 204)
+
+    def add_routes(self, app: web.Application) -> None:
+        """The two poll addresses."""
+        app.router.add_get(any_case(f"{LOCATIONS}/mfeOperationsStatus/{{operation}}"), self.poll)
+        app.router.add_get(any_case(f"{LOCATIONS}/mfeOperationResults/{{operation}}"), self.result)
+
+    async def stop(self) -> None:
+        """Cancel what still runs, at shut-down."""
+        tasks = [operation.task for operation in self._known.values() if operation.task and not operation.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,55 @@
+"""Machine quota, asked at the moment of the PUT: 1.2 x the instances, in cores, answered as a synchronous 400.
+
+Cores come from the size's name (Standard_F4s_v2 has 4); the old DS and D families count differently and are listed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from localcloud.arm.envelope import invalid
+from localcloud.arm.store import Store
+from localcloud.settings import Settings
+
+_D_FAMILY = {"1": 1, "2": 2, "3": 4, "4": 8, "5": 16, "11": 2, "12": 4, "13": 8, "14": 16, "15": 20}
+_NUMBER = re.compile(r"Standard_([A-Za-z]+?)(\d+)[a-z]*(?:_(v\d+))?", re.IGNORECASE)
+_DEFAULT_CORES = 4
+
+
+def cores_of(instance_type: str) -> int:
+    """Cores of one machine of this size."""
+    match = _NUMBER.match(instance_type or "")
+    if not match:
+        return _DEFAULT_CORES
+    family, number, generation = match.group(1).upper(), match.group(2), (match.group(3) or "v1").lower()
+    if family in ("D", "DS") and generation in ("v1", "v2"):
+        return _D_FAMILY.get(number, int(number))
+    return int(number)
+
+
+def cores_needed(instance_type: str, instances: int) -> int:
+    """Quota that one deployment holds: a fifth more machines than it runs on, for upgrades."""
+    return math.ceil(1.2 * instances) * cores_of(instance_type)
+
+
+def check_quota(
+    store: Store, settings: Settings, endpoint_key: str, deployment: str, size: str, instances: int
+) -> None:
+    """Refuse a deployment that would not fit beside all the others (an update releases its own share first)."""
+    used = sum(
+        cores_needed(other.properties.get("instanceType", ""), other.instances)
+        for key, endpoint in store.endpoints.items()
+        for name, other in endpoint.deployments.items()
+        if (key, name) != (endpoint_key, deployment.lower())
+    )
+    needed = cores_needed(size, instances)
+    if used + needed > settings.quota_cores:
+        raise invalid(
+            f"Not enough quota available for {size} in SubscriptionId {settings.subscription_id}. "
+            f"Current usage/limit: {used}/{settings.quota_cores}. Additional needed: {needed} Please see "
+            "troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota",
+            field="VmSize",
+            code="InferencingClientCreateDeploymentFailed",
+            prefix="InferencingClient HttpRequest error, error detail: ",
+        )

@@ -1,0 +1,78 @@
+"""The one aiohttp application of the cloud process: every part's routes, and what holds for all of them.
+
+Errors leave as ARM's envelope, the unexpected ones as a 500 with the traceback on this process's output; bearer tokens
+must be present (any audience) where Azure wants one.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from localcloud import arm, eventgrid, identity, monitor, scoring
+from localcloud.arm.envelope import ReplyHeaders, error_reply
+from localcloud.seams import AzureError, Blobs, Cloud
+from localcloud.settings import Settings
+
+CLOUD = web.AppKey("cloud", Cloud)
+_TOKEN_NEEDED = ("/subscriptions/", "/mferp/", "/registrymanagement/", "/v1/workspaces/", "/history/")
+_MAX_BODY = 64 * 1024 * 1024
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def build(settings: Settings, base_url: str, folder: Path, ca_file: Path, blobs: Blobs) -> web.Application:
+    """The application of one local cloud, ready to be run."""
+    cloud = Cloud(settings=settings, base_url=base_url, folder=folder, ca_file=ca_file)
+    cloud.blobs = blobs
+    app = web.Application(middlewares=[_answer_errors, _require_token], client_max_size=_MAX_BODY)
+    app[CLOUD] = cloud
+    app.on_response_prepare.append(ReplyHeaders(cloud).on_prepare)
+    app.on_cleanup.append(_close)
+    for part in (identity, monitor, eventgrid, scoring, arm):
+        part.setup(app, cloud)
+    return app
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    region = request.app[CLOUD].settings.region
+    try:
+        return await handler(request)
+    except AzureError as error:
+        return error_reply(error, region)
+    except web.HTTPNotFound:
+        missing = AzureError(404, "InvalidResourceType", f"Nothing answers {request.method} {request.path} here.")
+        return error_reply(missing, region)
+    except web.HTTPMethodNotAllowed as error:
+        refused = AzureError(405, "MethodNotAllowed", f"{request.method} is not supported by {request.path}.")
+        refused.headers["Allow"] = error.headers.get("Allow", "")
+        return error_reply(refused, region)
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        unexpected = AzureError(500, "InternalServerError", f"The local cloud failed: {type(error).__name__}: {error}")
+        return error_reply(unexpected, region)
+
+
+@web.middleware
+async def _require_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.path.startswith(_TOKEN_NEEDED):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise AzureError(
+                401,
+                "AuthenticationFailed",
+                "Authentication failed. The 'Authorization' header is missing.",
+                headers={"WWW-Authenticate": 'Bearer authorization_uri="https://login.microsoftonline.com/"'},
+            )
+    return await handler(request)
+
+
+async def _close(app: web.Application) -> None:
+    for closer in reversed(app[CLOUD].closers):
+        await closer()
