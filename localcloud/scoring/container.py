@@ -1,0 +1,124 @@
+"""A deployment's container: one process that holds the model and answers HTTP on a loopback port of its own.
+
+Like Azure's inference server: `init()` once before it is ready, `run()` per request with the body's text, what is
+printed goes to the console. `run` may ask for the request's headers as `run(raw_data, request_headers)`; `x-request-id`
+in there is the id that the traffic log shows as XRequestId. Requests run on as many threads as the deployment has slots
+(instances x concurrency): one process stands for all instances.
+
+Started by fork from `launcher` or by `python -m localcloud.scoring.container SPEC_FILE CONTROL_FD`. The control socket
+carries the port once the model is loaded, and its end of file tells the container that the cloud process is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from localcloud.scoring import console
+from localcloud.scoring.scorers import Scorer, load_scorer
+
+#: Longer than the front keeps an idle connection, so that this side never closes one under a request.
+_KEEP_ALIVE_SECONDS = 3600.0
+_LARGEST_BODY = 64 * 1024 * 1024
+_MOST_THREADS = 64
+_GRACE_SECONDS = 2.0
+_FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
+_SWAGGER = {
+    "openapi": "3.0.0",
+    "info": {"title": "ML service", "version": "1.0.0"},
+    "paths": {"/score": {"post": {"responses": {"200": {"description": "The model's answer."}}}}},
+}
+
+
+class Server:
+    """The HTTP side: score, swagger and health."""
+
+    def __init__(self, scorer: Scorer, threads: int) -> None:
+        self._scorer = scorer
+        self._pool = ThreadPoolExecutor(min(threads, _MOST_THREADS), thread_name_prefix="run")
+
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request; run() itself never blocks this loop."""
+        if request.path == "/score" and request.method == "POST":
+            body, headers = await request.text(), dict(request.headers)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._score, body, headers)
+        if request.path == "/swagger.json":
+            return web.json_response(_SWAGGER)
+        if request.path == "/":
+            return web.Response(text="Healthy")
+        return web.Response(status=404, text="Not Found")
+
+    def _score(self, body: str, headers: Mapping[str, str]) -> web.Response:
+        token = console.request_id.set(next((v for k, v in headers.items() if k.lower() == "x-request-id"), ""))
+        began = time.perf_counter()
+        try:
+            answer, status, kind = json.dumps(self._scorer.run(body, headers)), 200, "application/json"
+        except Exception:
+            traceback.print_exc()
+            answer, status, kind = _FAILED, 500, "text/plain"
+        finally:
+            console.request_id.reset(token)
+        sent = {
+            "Content-Type": kind,
+            "x-ms-run-fn-exec-ms": f"{(time.perf_counter() - began) * 1000:.3f}",
+            "x-ms-run-function-failed": str(status != 200),
+        }
+        return web.Response(status=status, body=answer.encode(), headers=sent)
+
+
+async def serve(scorer: Scorer, threads: int, control: socket.socket) -> None:
+    """Say that the container is ready, and serve until SIGTERM or until the cloud process is gone."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    handler = Server(scorer, threads).handle
+    server = web.Server(handler, request_factory=_request, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+    runner = web.ServerRunner(server, shutdown_timeout=_GRACE_SECONDS)
+    await runner.setup()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    await web.SockSite(runner, listener).start()
+    control.setblocking(False)
+    await loop.sock_sendall(control, json.dumps({"port": listener.getsockname()[1]}).encode() + b"\n")
+    loop.add_reader(control.fileno(), stop.set)
+    await stop.wait()
+    await runner.cleanup()
+
+
+def main(spec_file: str, control_fd: int) -> None:
+    """Load the model and serve it. Never returns: the process ends, even with a run() that hangs on a thread."""
+    code = 1
+    try:
+        spec = json.loads(Path(spec_file).read_text())
+        os.environ.update(spec["environment"])
+        os.environ["AZUREML_MODEL_DIR"] = spec["model_dir"]
+        os.chdir(spec["code_path"] or spec["model_dir"])
+        console.configure(os.environ.get("LOCALCLOUD_CONSOLE_FORMAT", "new"))
+        scorer = load_scorer(spec)
+        asyncio.run(serve(scorer, spec["threads"], socket.socket(fileno=control_fd)))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
