@@ -1,0 +1,164 @@
+"""`decide`: (policy, record, what was seen, now) -> the next record and the actions. Pure and total.
+
+The order of importance is the order of this file: what was read from the inbox is taken in; harm, from whatever
+source, sends the traffic back in this very look; only then may the present phase go forward (`rollout.steps`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from policy.model import Policy
+from rollout.decision import Decision
+from rollout.idle import decide_idle
+from rollout.look import Look
+from rollout.observation import Observation
+from rollout.phases import TERMINAL, Flag, Phase
+from rollout.record import Record
+from rollout.rollback import go_back, rolling_back
+from rollout.steps import forward
+from rollout.traffic import is_foreign, wanted
+from rollout.verdict import Outcome, Verdict, judge
+
+FOREIGN_HOLD = "foreign-split"
+"""The hold that stands for somebody else's change of the live split; `resume` ends it."""
+
+STEP_HOLDS = (Phase.TESTING, Phase.SHADOW, Phase.CANARY, Phase.WAITING, Phase.CHECKING, Phase.FULL)
+"""Phases that `advance` can pass. Never an approval."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which endpoint is looked at: the triple, and the endpoint's ARM id in lower case."""
+
+    policy: str
+    target: str
+    endpoint: str
+    endpoint_id: str
+
+
+def decide(
+    place: Place,
+    policy: Policy,
+    policy_text: str,
+    record: Record | None,
+    seen: Observation,
+    now: datetime,
+    *,
+    pace: timedelta,
+) -> Decision | None:
+    """What follows from what was seen; None: nothing is known and nothing is to be done.
+
+    `policy` is the one in force for a new rollout and the one that the rollout began with for one in flight. `pace`
+    is the time between looks.
+    """
+    if record is None or record.terminal:
+        return decide_idle(place, policy_text, record, seen, now)
+    look = Look(policy, _taken_in(record, seen, now), seen, now, pace)
+    if look.record.phase is Phase.ROLLING_BACK:
+        return rolling_back(look)
+    verdict = _verdict(look)
+    look = replace(look, record=_measured(look.record, verdict), verdict=verdict)
+    cause = _harm(look)
+    if cause is not None:
+        return go_back(look, cause, Phase.ROLLED_BACK)
+    newer = _newer(look)
+    if newer is not None:
+        return _superseded(look, newer)
+    return forward(look)
+
+
+def _taken_in(record: Record, seen: Observation, now: datetime) -> Record:
+    """The record with the inbox applied: flags, holds, passed steps; and with the split that was seen."""
+    for alert in seen.alerts:
+        what = "fired" if alert.fired else "resolved"
+        record = record.noted(now, "alert", f"{alert.rule} {what}: {alert.action}")
+        if not alert.fired and alert.alert_id in record.holds:
+            record = replace(record, holds=record.holds - {alert.alert_id})
+        elif alert.action == "hold" and alert.fired:
+            record = replace(record, holds=record.holds | {alert.alert_id})
+        elif alert.action == "advance" and record.phase in STEP_HOLDS:
+            record = replace(record, passed=True)
+    for command in seen.commands:
+        text = f"{command.action} by {command.who}: {command.reason}"
+        record = record.noted(now, "command", text)
+        record = _commanded(record, command.action)
+    for trouble in seen.trouble:
+        record = record.noted(now, "trouble", trouble)
+    record = replace(record, handled=(*record.handled, *(h for h in seen.handled if h not in record.handled)))
+    if seen.endpoint is None:
+        return record
+    goal = record.asked[0] if record.asked else record.traffic
+    if record.since is not None and is_foreign(record, seen.endpoint, goal):
+        record = replace(record, holds=record.holds | {FOREIGN_HOLD})
+        record = record.noted(now, "trouble", f"somebody else set the live split to {dict(seen.endpoint.traffic)}")
+    return replace(record, traffic=dict(seen.endpoint.traffic), mirror=dict(seen.endpoint.mirror))
+
+
+def _commanded(record: Record, action: str) -> Record:
+    if action == "pause":
+        return replace(record, flags=record.flags | {Flag.PAUSED})
+    if action in ("resume", "retry"):
+        return replace(record, flags=record.flags - {Flag.PAUSED}, holds=frozenset(), refused="")
+    if action == "approve" and record.phase is Phase.AWAITING_APPROVAL:
+        return replace(record, passed=True)
+    if action == "advance" and record.phase in STEP_HOLDS:
+        return replace(record, passed=True)
+    return record
+
+
+def _verdict(look: Look) -> Verdict | None:
+    if look.seen.evidence is None:
+        return None
+    _, mirror = wanted(look.policy, look.record)
+    return judge(look.policy.gates, look.seen.evidence, shadow=bool(mirror))
+
+
+def _measured(record: Record, verdict: Verdict | None) -> Record:
+    if verdict is None:
+        return record
+    return replace(record, evidence=verdict.measured)
+
+
+def _harm(look: Look) -> str | None:
+    """Why the traffic must go back now, or None. Every phase asks this before anything else."""
+    for alert in look.seen.alerts:
+        if alert.action == "rollback":
+            return f"alert {alert.rule} {'fired' if alert.fired else 'resolved'}"
+    for command in look.seen.commands:
+        if command.action == "rollback":
+            return f"rolled back by {command.who}: {command.reason}"
+        if command.action == "reject" and look.record.phase is Phase.AWAITING_APPROVAL:
+            return f"rejected by {command.who}: {command.reason}"
+    if look.verdict is not None and look.verdict.outcome is Outcome.HARM:
+        return "; ".join(look.verdict.reasons)
+    lost = look.lost_candidate()
+    if lost is not None:
+        return lost
+    versions = look.seen.versions
+    if versions is not None and look.record.kind == "rollout" and look.record.version not in versions.eligible:
+        return f"version {look.record.version} is archived or lost a tag that the policy requires"
+    return None
+
+
+def _newer(look: Look) -> str | None:
+    """The version that was registered after this rollout's own and that the policy lets take its place."""
+    newest = look.seen.versions.newest if look.seen.versions else None
+    if newest is None or look.policy.on_new_version != "supersede" or look.record.kind != "rollout":
+        return None
+    if newest.created <= look.record.model_created or newest.version == look.record.version:
+        return None
+    return newest.version
+
+
+def _superseded(look: Look, newer: str) -> Decision:
+    if look.record.phase in (Phase.FULL, Phase.RETIRING):
+        # The version has all of the traffic already: it is finished first, and does not wait to retire the old one.
+        if look.record.phase is Phase.RETIRING:
+            look = replace(look, record=replace(look.record, passed=True))
+        return forward(look)
+    return go_back(look, f"version {newer} was registered", Phase.SUPERSEDED)
+
+
+__all__ = ["TERMINAL", "Place", "decide"]

@@ -1,0 +1,58 @@
+"""What `decide` answers: the record as it should be, and the actions that make the world follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollout.record import Record
+
+
+@dataclass(frozen=True)
+class CreateDeployment:
+    """Deploy the candidate: a copy of the live deployment's body with the policy laid over."""
+
+    name: str
+    model_id: str
+    like: str | None
+    """The deployment to copy; None for a first version, made from the policy alone."""
+
+
+@dataclass(frozen=True)
+class SetTraffic:
+    """Ask Azure for a split. `urgent`: sent even while another operation seems to be in flight."""
+
+    traffic: Mapping[str, int]
+    mirror: Mapping[str, int]
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
+class SaveLogs:
+    """Keep a deployment's container log in the history before it is deleted."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class DeleteDeployment:
+    """Delete a deployment that has neither live nor mirrored traffic."""
+
+    name: str
+
+
+Action = CreateDeployment | SetTraffic | SaveLogs | DeleteDeployment
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The next record (its reasons and next look included) and what to do, in order."""
+
+    record: Record
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def next_look(self) -> datetime | None:
+        """When to look again; None: only when something happens."""
+        return self.record.next_look

@@ -1,0 +1,230 @@
+"""What follows when no rollout is in flight: begin one, go back after one, or tidy up. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rollout.decision import Action, Decision, DeleteDeployment, SaveLogs
+from rollout.names import deployment_name
+from rollout.observation import CommandItem, EndpointSeen, Observation, Versions, VersionSeen
+from rollout.phases import Phase
+from rollout.record import Record, Tried
+from rollout.traffic import sole_live
+
+if TYPE_CHECKING:
+    from rollout.decide import Place
+
+_DELETE_PACE = timedelta(seconds=30)
+
+
+def decide_idle(
+    place: Place, policy_text: str, record: Record | None, seen: Observation, now: datetime
+) -> Decision | None:
+    """A new rollout when there is a version to roll out; a rollback after `done`; else what is left to delete."""
+    if record is not None:
+        going_back = _after_done(record, seen, now)
+        if going_back is not None:
+            return going_back
+    start = _to_start(record, seen)
+    if start is not None:
+        version, why = start
+        return _begun(place, policy_text, record, seen, version, why, now)
+    if record is None:
+        return None
+    return _tidied(record, seen, now)
+
+
+def _after_done(record: Record, seen: Observation, now: datetime) -> Decision | None:
+    """A record of kind `rollback`, when an alert or a person asks for it and the old deployment is still up."""
+    cause = _asked_back(seen)
+    if cause is None or record.phase is not Phase.DONE or record.live is None or seen.endpoint is None:
+        return None
+    old = seen.endpoint.deployments.get(record.live)
+    if old is None or not old.healthy or not seen.endpoint.traffic.get(record.candidate):
+        return None
+    begun = replace(
+        record,
+        kind="rollback",
+        number=record.number + 1,
+        phase=Phase.ROLLING_BACK,
+        started=now,
+        entered=now,
+        since=None,
+        outcome=Phase.ROLLED_BACK,
+        harm_seen=now,
+        back_asked=None,
+        asked=None,
+        reasons=(cause,),
+        evidence=(),
+        entries=(),
+        traffic=dict(seen.endpoint.traffic),
+        mirror=dict(seen.endpoint.mirror),
+        next_look=now,
+        handled=_handled(record, seen),
+    ).noted(now, "decision", f"going back after done: {cause}")
+    return Decision(begun)
+
+
+def _asked_back(seen: Observation) -> str | None:
+    for alert in seen.alerts:
+        if alert.action == "rollback":
+            return f"alert {alert.rule} {'fired' if alert.fired else 'resolved'}"
+    for command in seen.commands:
+        if command.action == "rollback":
+            return f"rolled back by {command.who}: {command.reason}"
+    return None
+
+
+def _to_start(record: Record | None, seen: Observation) -> tuple[VersionSeen, str] | None:
+    """The version to roll out now and why: what a person asked for, else the newest one not yet tried."""
+    versions = seen.versions
+    if versions is None:
+        return None
+    asked = _asked_version(record, seen.commands, versions)
+    if asked is not None:
+        return asked
+    newest = versions.newest
+    if newest is None or (record is not None and Tried(newest.version, newest.created) in record.tried):
+        return None
+    if seen.endpoint is None:
+        return newest, f"version {newest.version} was registered"
+    _, live = sole_live(seen.endpoint)
+    deployment = seen.endpoint.deployments.get(live or "")
+    serving = deployment.model if deployment is not None else ""
+    if _version_of(serving) == newest.version and _same_model(serving, newest.id):
+        return None
+    older = versions.known.get(_version_of(serving))
+    if older is not None and _same_model(serving, older.id) and older.created >= newest.created:
+        return None
+    return newest, f"version {newest.version} was registered"
+
+
+def _asked_version(
+    record: Record | None, commands: tuple[CommandItem, ...], versions: Versions
+) -> tuple[VersionSeen, str] | None:
+    for command in commands:
+        wanted = command.version
+        if command.action == "retry" and record is not None:
+            wanted = wanted or record.version
+        elif command.action != "start":
+            continue
+        chosen = versions.known.get(wanted) if wanted else versions.newest
+        if chosen is not None:
+            return chosen, f"{command.action} by {command.who}: {command.reason}"
+    return None
+
+
+def _begun(
+    place: Place,
+    policy_text: str,
+    before: Record | None,
+    seen: Observation,
+    version: VersionSeen,
+    why: str,
+    now: datetime,
+) -> Decision:
+    model = model_name(version.id)
+    candidate = deployment_name(model, version.version, version.id, version.created)
+    endpoint = seen.endpoint
+    usable, live = sole_live(endpoint) if endpoint is not None else (True, None)
+    tried = Tried(version.version, version.created)
+    earlier = before.tried if before else ()
+    record = Record(
+        policy=place.policy,
+        target=place.target,
+        endpoint=place.endpoint,
+        model=model,
+        version=version.version,
+        model_id=version.id,
+        model_created=version.created,
+        policy_text=policy_text,
+        number=before.number + 1 if before else 1,
+        phase=Phase.DEPLOYING,
+        started=now,
+        entered=now,
+        candidate=candidate,
+        live=live if usable else None,
+        traffic=dict(endpoint.traffic) if endpoint else {},
+        mirror=dict(endpoint.mirror) if endpoint else {},
+        reasons=(why,),
+        next_look=now,
+        writes=before.writes if before else 0,
+        tried=(*(t for t in earlier if t != tried), tried),
+        leftovers=tuple(o for o in before.leftovers if o.deployment != candidate) if before else (),
+        handled=_handled(before, seen),
+    )
+    return Decision(record.noted(now, "decision", f"rollout of version {version.version}: {why}"))
+
+
+def _tidied(record: Record, seen: Observation, now: datetime) -> Decision:
+    """Delete what failed candidates left, once its time has come and it has no traffic at all."""
+    actions: list[Action] = []
+    left = []
+    for leftover in record.leftovers:
+        if leftover.after > now or seen.endpoint is None:
+            left.append(leftover)
+            continue
+        if leftover.deployment not in seen.endpoint.deployments:
+            continue
+        left.append(leftover)
+        if _unused(seen.endpoint, leftover.deployment):
+            if seen.endpoint.deployments[leftover.deployment].state != "Deleting":
+                actions += [SaveLogs(leftover.deployment), DeleteDeployment(leftover.deployment)]
+        else:
+            record = record.noted(now, "trouble", f"{leftover.deployment} has traffic and is not deleted")
+    for alert in seen.alerts:
+        text = f"{alert.rule} {'fired' if alert.fired else 'resolved'}: {alert.action}; no rollout to act on"
+        record = record.noted(now, "alert", text)
+    for command in seen.commands:
+        text = f"{command.action} by {command.who}: {command.reason}; nothing to act on"
+        record = record.noted(now, "command", text)
+    listed = seen.versions is not None
+    updated = replace(
+        record,
+        leftovers=tuple(left),
+        handled=_handled(record, seen),
+        list_versions=record.list_versions and not listed,
+        traffic=dict(seen.endpoint.traffic) if seen.endpoint else record.traffic,
+        mirror=dict(seen.endpoint.mirror) if seen.endpoint else record.mirror,
+    )
+    return Decision(replace(updated, next_look=_next(updated, actions, now)), tuple(actions))
+
+
+def _next(record: Record, actions: list[Action], now: datetime) -> datetime | None:
+    if record.list_versions:
+        return now
+    times = [leftover.after for leftover in record.leftovers]
+    if not times:
+        return None
+    # While a delete runs its time lies in the past: look again a little later.
+    return max(min(times), now + _DELETE_PACE) if actions or min(times) <= now else min(times)
+
+
+def _unused(endpoint: EndpointSeen, name: str) -> bool:
+    return not endpoint.traffic.get(name) and not endpoint.mirror.get(name) and not endpoint.busy
+
+
+def _handled(record: Record | None, seen: Observation) -> tuple[str, ...]:
+    before = record.handled if record else ()
+    return (*before, *(h for h in seen.handled if h not in before))
+
+
+_ID = re.compile(r"models/([^/:]+)(?:/versions/|:)([^/:]+)$", re.IGNORECASE)
+
+
+def model_name(model_id: str) -> str:
+    """The model's name in an ARM or azureml:// model id; the whole id where it has another form."""
+    found = _ID.search(model_id)
+    return found[1] if found else model_id
+
+
+def _version_of(model_id: str) -> str:
+    found = _ID.search(model_id)
+    return found[2] if found else ""
+
+
+def _same_model(one: str, other: str) -> bool:
+    return model_name(one) == model_name(other)

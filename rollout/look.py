@@ -1,0 +1,115 @@
+"""What a phase function is given, and the questions that several of them ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from policy.model import Policy
+from rollout.decision import Decision, SetTraffic
+from rollout.observation import DeploymentSeen, Observation
+from rollout.phases import Flag, Phase
+from rollout.record import Record, Split
+from rollout.traffic import is_split, wanted
+from rollout.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at one rollout in flight."""
+
+    policy: Policy
+    record: Record
+    seen: Observation
+    now: datetime
+    pace: timedelta
+    verdict: Verdict | None = None
+
+    @property
+    def candidate(self) -> DeploymentSeen | None:
+        """The candidate's deployment, if it was seen."""
+        if self.seen.endpoint is None:
+            return None
+        return self.seen.endpoint.deployments.get(self.record.candidate)
+
+    @property
+    def entered_ago(self) -> timedelta:
+        """Time since the present phase or step was entered."""
+        return self.now - self.record.entered
+
+    @property
+    def lasted(self) -> timedelta:
+        """Time since the split that the phase wants was read back; zero before that."""
+        return self.now - self.record.since if self.record.since else timedelta()
+
+    @property
+    def stopped(self) -> str:
+        """Why the rollout may not go forward, or nothing."""
+        if Flag.PAUSED in self.record.flags:
+            return "paused by a person; resume to go on"
+        if self.record.holds:
+            return f"held by {', '.join(sorted(self.record.holds))}; it goes on when that resolves or a person resumes"
+        return ""
+
+    def lost_candidate(self) -> str | None:
+        """Why the candidate can no longer serve, once it was up; None while it can."""
+        if self.seen.endpoint is None or self.record.phase in (Phase.DEPLOYING, Phase.TESTING):
+            return None
+        candidate = self.candidate
+        if candidate is None:
+            return f"deployment {self.record.candidate} is gone"
+        if not candidate.healthy:
+            return f"deployment {candidate.name} is {candidate.state} {candidate.failure}".rstrip()
+        return None
+
+    def stay(self, *reasons: str, flags: frozenset[Flag] = frozenset(), after: timedelta | None = None) -> Decision:
+        """Remain in the phase with these reasons, and look again after the pace (or `after`)."""
+        kept = self.record.flags & {Flag.PAUSED}
+        if self.record.holds:
+            flags |= {Flag.HELD}
+        record = replace(
+            self.record,
+            flags=kept | flags,
+            reasons=tuple(reason for reason in reasons if reason),
+            next_look=self.now + (after or self.pace),
+        )
+        return Decision(record)
+
+    def write_split(self, traffic: Split, mirror: Split, *, why: str, urgent: bool = False) -> Decision:
+        """Ask for a split, and look again at the pace until it is read back."""
+        staying = self.stay(why).record
+        record = staying
+        if self.record.asked != (traffic, mirror):
+            record = staying.noted(self.now, "write", f"asked for live {traffic or 'none'}, mirror {mirror or 'none'}")
+        return Decision(replace(record, asked=(traffic, mirror)), (SetTraffic(traffic, mirror, urgent),))
+
+    def toward_split(self) -> Decision | Look:
+        """A write when the endpoint does not have the split that the phase wants; else the look with its clock on."""
+        endpoint = self.seen.endpoint
+        if endpoint is None:
+            return self.stay("the endpoint could not be read")
+        traffic, mirror = wanted(self.policy, self.record)
+        if is_split(endpoint, traffic, mirror):
+            if self.record.since is not None:
+                return self
+            if endpoint.busy:
+                # A write that is still under way may yet change the split: this is not a read-back.
+                return self.stay("another operation is running on the endpoint")
+            record = replace(self.record, since=self.now).noted(self.now, "write", "the split was read back")
+            return replace(self, record=record)
+        if self.stopped:
+            return self.stay(self.stopped)
+        if endpoint.busy:
+            return self.stay("another operation is running on the endpoint")
+        lost = self.record.since is not None and dict(endpoint.traffic) == traffic
+        why = "the mirror setting was lost and is put back" if lost else "waiting for the split to be read back"
+        return self.write_split(traffic, mirror, why=why)
+
+
+@dataclass(frozen=True)
+class Enter:
+    """The answer of a phase that is over: go on with the step at `index` (or the next that applies)."""
+
+    look: Look
+    index: int
+    why: str

@@ -1,0 +1,113 @@
+"""What one look saw, as plain values: the only thing besides the record that `decide` knows of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rollout.verdict import Evidence
+
+SERVING = frozenset({"Succeeded", "Updating", "Scaling"})
+"""Deployment states in which requests are answered. Failed is not among them: a failed first provisioning never
+served, and whether a failed update still serves is not documented."""
+
+
+@dataclass(frozen=True)
+class DeploymentSeen:
+    """One deployment: its provisioning state, the model version that it serves, and Azure's words if it failed."""
+
+    name: str
+    state: str
+    model: str = ""
+    failure: str = ""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether live traffic may be sent to it."""
+        return self.state in SERVING
+
+
+@dataclass(frozen=True)
+class EndpointSeen:
+    """The endpoint: state, split, and its deployments by name."""
+
+    state: str
+    traffic: Mapping[str, int]
+    mirror: Mapping[str, int]
+    deployments: Mapping[str, DeploymentSeen]
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation on the endpoint itself is in flight."""
+        return self.state not in ("Succeeded", "Failed", "Canceled")
+
+
+@dataclass(frozen=True)
+class VersionSeen:
+    """The newest version that the policy allows: the one the endpoint ought to serve."""
+
+    version: str
+    id: str
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What listing the model's versions showed. `eligible` are the versions that the policy's tags allow."""
+
+    newest: VersionSeen | None
+    eligible: frozenset[str]
+    known: Mapping[str, VersionSeen] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Smoke:
+    """What the smoke requests came to: passed, or why not."""
+
+    passed: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class AlertItem:
+    """An alert that the policy has an action for, read from the inbox."""
+
+    id: str
+    rule: str
+    alert_id: str
+    fired: bool
+    action: str
+    """rollback, hold, advance, retrain or ignore."""
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CommandItem:
+    """A command that was accepted at the door, read from the inbox."""
+
+    id: str
+    action: str
+    reason: str
+    who: str
+    at: datetime
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything one look saw. A part that was not looked at is None or empty."""
+
+    endpoint: EndpointSeen | None
+    """None: the endpoint does not exist."""
+    versions: Versions | None = None
+    evidence: Evidence | None = None
+    smoke: Smoke | None = None
+    alerts: tuple[AlertItem, ...] = ()
+    commands: tuple[CommandItem, ...] = ()
+    handled: tuple[str, ...] = ()
+    """Every inbox item that this look read, whatever its kind."""
+    earlier_target: str | None = None
+    """Why the target before this one is not yet done with the version; None when nothing is in the way."""
+    trouble: tuple[str, ...] = ()
+    """What could not be read in this look and why."""

@@ -1,0 +1,252 @@
+"""One function for each phase: what it waits for, and what comes next.
+
+Each takes a `Look` whose inbox was taken in and in which no harm was seen, and answers a `Decision`, or `Enter` when
+its step is over: the next step is entered in the same look, so that its write does not wait for another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+from policy.model import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
+from rollout.decision import Decision, DeleteDeployment
+from rollout.deploying import deploying
+from rollout.look import Enter, Look
+from rollout.phases import PHASE_OF_STEP, Flag, Phase
+from rollout.rollback import go_back
+from rollout.verdict import Outcome
+
+S = TypeVar("S", Approval, Wait, Full, Retire, Check)
+
+
+SMOKE_WITHIN = timedelta(minutes=15)
+BLIND_WITHIN = timedelta(hours=24)
+"""How long a bake waits for evidence that cannot be read before the traffic goes back."""
+
+
+def forward(look: Look) -> Decision:
+    """The function of the record's phase, and of each phase that is entered in this very look."""
+    promote = next((c for c in look.seen.commands if c.action == "promote"), None)
+    answer: Decision | Enter
+    if promote is not None and look.record.phase in BEFORE_FULL:
+        answer = Enter(look, _full_index(look), f"promoted by {promote.who}: {promote.reason}")
+    else:
+        answer = FORWARD[look.record.phase](look)
+    while isinstance(answer, Enter):
+        entered = _entered(answer)
+        answer = entered if isinstance(entered, Decision) else FORWARD[entered.record.phase](entered)
+    return answer
+
+
+def testing(look: Look) -> Decision | Enter:
+    """Smoke requests straight to the candidate, before it sees any traffic."""
+    smoke = look.seen.smoke
+    if look.record.passed or (smoke is not None and smoke.passed):
+        if look.stopped:
+            return look.stay(look.stopped)
+        return Enter(look, look.record.step + 1, smoke.text if smoke else "passed by a person")
+    if smoke is not None:
+        return go_back(look, f"smoke test: {smoke.text}", Phase.FAILED)
+    if look.entered_ago > SMOKE_WITHIN:
+        return go_back(look, f"no smoke test could be made within {SMOKE_WITHIN}", Phase.FAILED)
+    return look.stay("testing", *look.seen.trouble)
+
+
+def judged(look: Look) -> Decision | Enter:
+    """Shadow, canary and check: the split is read back, then time and evidence are waited for."""
+    at_least, at_most = _times(look)
+    ready = look.toward_split()
+    if isinstance(ready, Decision):
+        return _unless_overdue(look, ready, at_most)
+    safe = ready.verdict is not None and ready.verdict.outcome is Outcome.SAFE
+    if ready.record.passed or (safe and ready.lasted >= at_least):
+        if ready.stopped:
+            return ready.stay(ready.stopped)
+        why = "; ".join(ready.verdict.reasons) if safe and ready.verdict else "passed by an alert or a person"
+        return Enter(ready, ready.record.step + 1, why)
+    return _unless_overdue(ready, ready.stay(*_waiting_for(ready, at_least)), at_most)
+
+
+def _waiting_for(look: Look, at_least: timedelta) -> tuple[str, ...]:
+    unknown: tuple[str, ...] = ()
+    if look.verdict is None:
+        unknown = ("no evidence read yet", *look.seen.trouble)
+    elif look.verdict.outcome is Outcome.UNKNOWN:
+        unknown = look.verdict.reasons
+    left = at_least - look.lasted
+    time_left = (f"at least {left.total_seconds():.0f} s more",) if left > timedelta() else ()
+    return (look.stopped, *unknown, *time_left)
+
+
+def _unless_overdue(look: Look, decision: Decision, at_most: timedelta) -> Decision:
+    """After `at_most` the rollout holds (it never promotes); after `failed.keep` more it goes back."""
+    over = look.entered_ago - at_most
+    if over <= timedelta():
+        return decision
+    missing = "; ".join(decision.record.reasons)
+    if over > look.policy.failed.keep:
+        return go_back(look, f"not enough evidence by the deadline: {missing}", Phase.ROLLED_BACK)
+    reasons = (f"past its deadline of {at_most} without enough evidence", *decision.record.reasons)
+    record = replace(decision.record, flags=decision.record.flags | {Flag.HELD}, reasons=reasons)
+    return Decision(record, decision.actions)
+
+
+def awaiting_approval(look: Look) -> Decision | Enter:
+    """A person approves, or the deadline goes back."""
+    step = _step(look, Approval)
+    if look.record.passed and not look.stopped:
+        return Enter(look, look.record.step + 1, "approved")
+    if look.entered_ago > step.at_most:
+        return go_back(look, f"nobody approved within {step.at_most}", Phase.ROLLED_BACK)
+    ready = look.toward_split()
+    if isinstance(ready, Decision):
+        return ready
+    left = step.at_most - look.entered_ago
+    return ready.stay(ready.stopped, f"waiting for approval, {left.total_seconds():.0f} s left")
+
+
+def waiting(look: Look) -> Decision | Enter:
+    """Let time pass with the split of the step before."""
+    step = _step(look, Wait)
+    ready = look.toward_split()
+    if isinstance(ready, Decision):
+        return ready
+    if (ready.record.passed or ready.lasted >= step.at_least) and not ready.stopped:
+        return Enter(ready, ready.record.step + 1, f"waited {ready.lasted.total_seconds():.0f} s")
+    return ready.stay(ready.stopped, f"waiting {step.at_least}")
+
+
+def full(look: Look) -> Decision | Enter:
+    """All live traffic on the candidate; harm is watched for the bake, which must not be blind."""
+    step = _step(look, Full)
+    ready = look.toward_split()
+    if isinstance(ready, Decision):
+        return ready
+    # A first version has nothing to be compared with and nothing to go back to.
+    seeing = ready.verdict is not None or ready.record.live is None
+    if ready.record.passed or (ready.lasted >= step.bake and seeing):
+        if ready.stopped:
+            return ready.stay(ready.stopped)
+        return Enter(ready, ready.record.step + 1, "the bake is over")
+    if ready.lasted > step.bake + BLIND_WITHIN:
+        return go_back(ready, f"no evidence could be read for {BLIND_WITHIN} after the bake", Phase.ROLLED_BACK)
+    left = max(step.bake - ready.lasted, timedelta())
+    return ready.stay(ready.stopped, f"baking, {left.total_seconds():.0f} s left", *ready.seen.trouble)
+
+
+def retiring(look: Look) -> Decision | Enter:
+    """Delete the old deployment when its time has come; done when it is gone."""
+    step = _step(look, Retire)
+    old = look.record.live
+    endpoint = look.seen.endpoint
+    if endpoint is None:
+        return look.stay("the endpoint could not be read")
+    if old is None or old not in endpoint.deployments:
+        return finish(look, "the old deployment is gone")
+    ready = look.toward_split()
+    if isinstance(ready, Decision):
+        return ready
+    if ready.stopped:
+        return ready.stay(ready.stopped)
+    left = step.after - ready.entered_ago
+    if left > timedelta() and not ready.record.passed:
+        return ready.stay(f"deployment {old} is kept for {left.total_seconds():.0f} s more")
+    if endpoint.deployments[old].state == "Deleting":
+        return ready.stay(f"deployment {old} is being deleted")
+    record = ready.record.noted(ready.now, "write", f"asked to delete deployment {old}")
+    staying = replace(ready, record=record).stay(f"deleting deployment {old}")
+    return Decision(staying.record, (DeleteDeployment(old),))
+
+
+def _entered(enter: Enter) -> Decision | Look:
+    """The look at the step that is entered, with nothing seen of it yet; past the last step, the end."""
+    look, index, steps = enter.look, enter.index, enter.look.policy.steps
+    while index < len(steps) and not _applies(look, steps[index]):
+        index += 1
+    if index >= len(steps):
+        return finish(look, enter.why)
+    record = replace(
+        look.record,
+        phase=PHASE_OF_STEP[steps[index].kind],
+        step=index,
+        entered=look.now,
+        since=None,
+        passed=False,
+        evidence=(),
+        flags=look.record.flags & {Flag.PAUSED},
+    )
+    record = record.noted(look.now, "decision", f"{_named(steps[index])}: {enter.why}")
+    seen = replace(look.seen, evidence=None, smoke=None, commands=(), trouble=())
+    return replace(look, record=record, seen=seen, verdict=None)
+
+
+def finish(look: Look, why: str) -> Decision:
+    """The rollout is done."""
+    reason = f"version {look.record.version} has all live traffic"
+    record = replace(
+        look.record,
+        phase=Phase.DONE,
+        entered=look.now,
+        flags=frozenset(),
+        holds=frozenset(),
+        reasons=(reason,),
+        list_versions=True,
+        next_look=look.now,
+    )
+    return Decision(record.noted(look.now, "decision", f"done: {why}"))
+
+
+def _applies(look: Look, step: Step) -> bool:
+    """A first version has no live traffic to mirror, share or retire: it is tested and gets all of it."""
+    return look.record.live is not None or step.kind in ("smoke", "full")
+
+
+def _named(step: Step) -> str:
+    if isinstance(step, Canary):
+        return f"canary {step.traffic_percent} %"
+    if isinstance(step, Shadow):
+        return f"shadow {step.mirror_percent} %"
+    return step.kind
+
+
+def _step(look: Look, kind: type[S]) -> S:
+    step = look.policy.steps[look.record.step]
+    if not isinstance(step, kind):
+        raise TypeError(f"phase {look.record.phase} stands at a step of kind {step.kind}")
+    return step
+
+
+def _times(look: Look) -> tuple[timedelta, timedelta]:
+    step = look.policy.steps[look.record.step]
+    if isinstance(step, Shadow | Canary):
+        return step.at_least, step.at_most
+    return timedelta(), _step(look, Check).at_most
+
+
+def _full_index(look: Look) -> int:
+    return next(i for i, step in enumerate(look.policy.steps) if isinstance(step, Full))
+
+
+BEFORE_FULL = (
+    Phase.TESTING,
+    Phase.SHADOW,
+    Phase.CANARY,
+    Phase.AWAITING_APPROVAL,
+    Phase.WAITING,
+    Phase.CHECKING,
+)
+
+FORWARD: dict[Phase, Callable[[Look], Decision | Enter]] = {
+    Phase.DEPLOYING: deploying,
+    Phase.TESTING: testing,
+    Phase.SHADOW: judged,
+    Phase.CANARY: judged,
+    Phase.CHECKING: judged,
+    Phase.AWAITING_APPROVAL: awaiting_approval,
+    Phase.WAITING: waiting,
+    Phase.FULL: full,
+    Phase.RETIRING: retiring,
+}

@@ -1,0 +1,66 @@
+"""Which split each phase wants, which deployment "back" means, and whether a split is somebody else's."""
+
+from __future__ import annotations
+
+from policy.model import Canary, Policy, Shadow
+from rollout.observation import DeploymentSeen, EndpointSeen
+from rollout.phases import Phase
+from rollout.record import Record, Split
+
+
+def wanted(policy: Policy, record: Record) -> tuple[Split, Split]:
+    """Live split and mirror that the record's present step wants. Live and mirror never meet in one deployment."""
+    live = {record.live: 100} if record.live else {}
+    if record.phase in (Phase.FULL, Phase.RETIRING, Phase.DONE):
+        return {record.candidate: 100}, {}
+    # Approval, wait and check keep the split of the step before them.
+    for step in reversed(policy.steps[: record.step + 1]):
+        if isinstance(step, Canary) and record.live:
+            return {record.live: 100 - step.traffic_percent, record.candidate: step.traffic_percent}, {}
+        if isinstance(step, Shadow) and record.live:
+            return live, {record.candidate: step.mirror_percent}
+    return live, {}
+
+
+def back(record: Record, endpoint: EndpointSeen) -> str | None:
+    """The deployment to go back to: what is healthy now, not what a name says.
+
+    The deployment that was live when the rollout began, if it can serve; else another healthy one that has live
+    traffic now; else none, and then the traffic must stay where it is.
+    """
+    seen: DeploymentSeen | None = endpoint.deployments.get(record.live or "")
+    if seen is not None and seen.healthy:
+        return seen.name
+    others = [
+        name
+        for name, share in sorted(endpoint.traffic.items(), key=lambda item: -item[1])
+        if share and name != record.candidate and name in endpoint.deployments and endpoint.deployments[name].healthy
+    ]
+    return others[0] if others else None
+
+
+def is_split(endpoint: EndpointSeen, traffic: Split, mirror: Split) -> bool:
+    """Whether the endpoint has exactly this split."""
+    return dict(endpoint.traffic) == traffic and dict(endpoint.mirror) == mirror
+
+
+def is_foreign(record: Record, endpoint: EndpointSeen, goal: Split) -> bool:
+    """Whether the live split is one that this rollout neither saw before, nor asked for, nor wants.
+
+    A lost mirror is not foreign: an update by an old client drops it silently, and it is put back.
+    """
+    traffic = dict(endpoint.traffic)
+    asked = record.asked[0] if record.asked else goal
+    return traffic not in (record.traffic, asked, goal)
+
+
+def sole_live(endpoint: EndpointSeen) -> tuple[bool, str | None]:
+    """(whether the split is one that a rollout may start from, the deployment with all live traffic)."""
+    if endpoint.mirror:
+        return False, None
+    if not endpoint.traffic:
+        return True, None
+    if len(endpoint.traffic) == 1:
+        name, share = next(iter(endpoint.traffic.items()))
+        return share == 100, name
+    return False, None
