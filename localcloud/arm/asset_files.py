@@ -105,7 +105,7 @@ class AssetFiles:
     async def _fetch_whole(self, asset: LocalAsset) -> None:
         part = asset.folder.with_name(asset.folder.name + ".part")
         await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
-        part.mkdir(parents=True)
+        _make_folder(part)
         await self.download(asset.uri, part / _base_name(asset.uri) if asset.keep_name else part)
         if asset.keep_name:
             _unwrap_single_file(part / _base_name(asset.uri))
@@ -113,7 +113,7 @@ class AssetFiles:
 
     async def download(self, uri: str, to: Path) -> None:
         """A folder's files, or the one file, of a datastore path, a blob or a URL, below `to`."""
-        to.mkdir(parents=True, exist_ok=True)
+        _make_folder(to)
         try:
             if place := self._blob_of(uri):
                 await self._cloud.blobs.download_folder(*place, to)
@@ -123,7 +123,7 @@ class AssetFiles:
                 raise ServingFailed("BadArgument", f"{uri} is not a place that files can be downloaded from.")
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
             raise ServingFailed("ResourceNotFound", f"The files at {uri} cannot be downloaded: {error}") from error
-        if not any(to.iterdir()):
+        if _is_empty(to):
             raise ServingFailed("ResourceNotFound", f"There are no files at {uri}.")
 
     def _blob_of(self, uri: str) -> tuple[str, str] | None:
@@ -146,6 +146,14 @@ class AssetFiles:
             with (to / _base_name(url)).open("wb") as file:
                 async for chunk in reply.content.iter_chunked(1 << 20):
                     file.write(chunk)
+
+
+def _make_folder(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def _is_empty(path: Path) -> bool:
+    return not any(path.iterdir())
 
 
 def _base_name(uri: str) -> str:

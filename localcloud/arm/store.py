@@ -1,6 +1,6 @@
 """What the management plane remembers: plain records in memory, nothing that decides.
 
-A restart of the cloud process forgets everything, as a new subscription would; the files of models and jobs stay on disk.
+A restart of the cloud process forgets everything, as a new subscription would; files of models and jobs stay on disk.
 """
 
 from __future__ import annotations

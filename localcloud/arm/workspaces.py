@@ -81,5 +81,5 @@ class Workspaces:
     async def discover(self, _request: web.Request) -> web.Response:
         """GET discoveryUrl (sent without any token): every service is on this host."""
         return web.json_response(
-            {name: self._cloud.base_url for name in ("api", "history", "experimentation", "studio", "mlflow")}
+            dict.fromkeys(("api", "history", "experimentation", "studio", "mlflow"), self._cloud.base_url)
         )
