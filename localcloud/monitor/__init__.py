@@ -1,0 +1,50 @@
+"""Azure Monitor: Log Analytics' tables and KQL, platform metrics, Application Insights ingestion, alerts.
+
+`setup` adds the routes and sets `cloud.tables`; every part is told only what it needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from aiohttp import web
+
+from localcloud.monitor.action_groups import Notifier
+from localcloud.monitor.alert_conditions import AlertConditions
+from localcloud.monitor.alerts import Alerts
+from localcloud.monitor.alerts_arm import AlertsArm
+from localcloud.monitor.capacity import CapacitySamples
+from localcloud.monitor.ingestion import IngestionApi
+from localcloud.monitor.logs_api import LogsApi
+from localcloud.monitor.metric_values import MetricValues
+from localcloud.monitor.metrics_api import MetricsApi
+from localcloud.monitor.store import TableStore
+from localcloud.seams import Cloud
+
+
+def setup(app: web.Application, cloud: Cloud) -> None:
+    """Add Azure Monitor to the cloud's app and set `cloud.tables`."""
+    settings = cloud.settings
+    store = TableStore(timedelta(seconds=settings.ingestion_seconds), settings.subscription_id, settings.tenant_id)
+    cloud.tables = store
+    capacity = CapacitySamples(cloud)
+    metrics = MetricValues(store, capacity, settings.minute_seconds)
+    notifier = Notifier(settings.minute_seconds, cloud.ca_file)
+    conditions = AlertConditions(store, metrics, settings.mirrored_rows_in_traffic_log)
+    alerts = Alerts(settings, conditions, notifier)
+    LogsApi(settings, store).add_routes(app.router)
+    MetricsApi(settings.region, metrics).add_routes(app.router)
+    IngestionApi(settings, store).add_routes(app.router)
+    AlertsArm(alerts, notifier).add_routes(app.router)
+
+    async def background(_: web.Application) -> AsyncIterator[None]:
+        sampling = asyncio.create_task(capacity.run())
+        yield
+        sampling.cancel()
+        await asyncio.gather(sampling, return_exceptions=True)
+        await alerts.close()
+        store.close()
+
+    app.cleanup_ctx.append(background)

@@ -1,0 +1,40 @@
+"""Why a query got no answer, in the service's own words."""
+
+from __future__ import annotations
+
+from localcloud.seams import Json
+
+
+class QueryRefused(Exception):
+    """A reply other than rows: the HTTP status and the body that the service (or this stand-in) gives."""
+
+    def __init__(self, status: int, code: str, message: str, inner_code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.inner_code = status, code, message, inner_code
+
+    def body(self) -> Json:
+        """The error reply of the Log Analytics API."""
+        if self.inner_code is None:
+            return {"error": {"code": self.code, "message": self.message}}
+        return {
+            "error": {
+                "message": "The request had some invalid properties",
+                "code": self.code,
+                "innererror": {"code": self.inner_code, "message": self.message},
+            }
+        }
+
+
+def semantic(message: str) -> QueryRefused:
+    """The query parses but names something that does not exist."""
+    return QueryRefused(400, "BadArgumentError", message, "SemanticError")
+
+
+def syntax(message: str) -> QueryRefused:
+    """The query does not parse."""
+    return QueryRefused(400, "BadArgumentError", message, "SyntaxError")
+
+
+def unsupported(message: str) -> QueryRefused:
+    """Real Kusto may well answer this; the stand-in cannot and does not guess."""
+    return QueryRefused(501, "LocalStandInUnsupported", f"the local Log Analytics cannot run this: {message}")
