@@ -93,7 +93,7 @@ class Policy(Section):
     @classmethod
     def _retrain_has_a_cause(cls, retrain: Retrain | None, info: ValidationInfo) -> Retrain | None:
         if retrain is not None and "drift" in retrain.after and "drift" in info.data and info.data["drift"] is None:
-            refuse("drift is not measured in this policy: add `drift`, or take it out of the list", at=("after",))
+            refuse("drift is not measured in this policy: add `drift`, or write `after: [alert]`", at=("after",))
         for index, alert in enumerate(info.data.get("alerts", ())):
             if retrain is None and alert.do == "retrain":
                 refuse("needs `retrain`: there is no job to start", path=("alerts", index, "do"))

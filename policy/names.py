@@ -14,7 +14,7 @@ from policy.section import refuse
 
 MODEL: Final = "{model}"
 """What an endpoint's name may hold to mean the model's name."""
-_ENDPOINT = re.compile(r"[A-Za-z](-?[A-Za-z0-9]){2,31}")
+_ENDPOINT = re.compile(r"[A-Za-z](-?[A-Za-z0-9])+")
 _SEGMENT_RULE: Final = (
     "use only a-z, 0-9 and single dashes inside, at most 64 characters: it becomes part of URLs and blob names"
 )
@@ -42,15 +42,15 @@ class _Rule:
 
 def valid_endpoint(name: str) -> bool:
     """Whether Azure would take `name` for an online endpoint or a deployment."""
-    return len(name) <= 32 and _ENDPOINT.fullmatch(name) is not None
+    return 3 <= len(name) <= 32 and _ENDPOINT.fullmatch(name) is not None
 
 
 def _endpoint(value: str) -> str:
-    # The shortest model name stands in for {model}, so that only what the user wrote around it is judged.
-    shortest = value.replace(MODEL, "mmm" if value == MODEL else "m")
-    if "{" in shortest or "}" in shortest:
+    # A short model name stands in for {model}, so that only what the user wrote around it is judged.
+    example = value.replace(MODEL, "mmm")
+    if "{" in example or "}" in example:
         refuse(f"{value!r}: only {MODEL} may stand in braces")
-    if not valid_endpoint(shortest):
+    if not valid_endpoint(example):
         refuse(f"{value!r} cannot name an endpoint: {_ENDPOINT_RULE}")
     return value
 

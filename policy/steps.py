@@ -27,6 +27,10 @@ from pydantic_core import CoreSchema
 from policy.durations import Duration, Period, written
 from policy.section import Section, Whole, refuse
 
+_OVERDUE: Final = (
+    "Longest wait for enough evidence. Then it holds, for the clock never promotes, and goes back `failed.keep` later."
+)
+
 
 class _OneKey(Section):
     """Reads `{kind: {...}}`, and writes it again."""
@@ -71,7 +75,7 @@ class _Timed(_OneKey):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.at_least > self.at_most:
-            default = "" if "at_most" in self.model_fields_set else " (the default)"
+            default = "" if "at_most" in self.model_fields_set else ", the default"
             at = "at_least" if default else "at_most"
             refuse(
                 f"at_least ({written(self.at_least)}) is longer than at_most ({written(self.at_most)}{default}): "
@@ -99,9 +103,7 @@ class Shadow(_Timed):
         description="Share of live requests that is copied; Azure allows at most 50."
     )
     at_least: Duration = Field(default=timedelta(hours=1), description="Shortest stay, whatever the evidence says.")
-    at_most: Period = Field(
-        default=timedelta(hours=24), description="Longest wait for enough evidence; it is never promoted by the clock."
-    )
+    at_most: Period = Field(default=timedelta(hours=24), description=_OVERDUE)
 
 
 class Canary(_Timed):
@@ -112,9 +114,7 @@ class Canary(_Timed):
         description="Share of live traffic; each canary has more than the one before."
     )
     at_least: Duration = Field(default=timedelta(minutes=30), description="Shortest stay, whatever the evidence says.")
-    at_most: Period = Field(
-        default=timedelta(hours=12), description="Longest wait for enough evidence; it is never promoted by the clock."
-    )
+    at_most: Period = Field(default=timedelta(hours=12), description=_OVERDUE)
 
 
 class Approval(_OneKey):
@@ -137,9 +137,7 @@ class Check(_OneKey):
     """Ask the gates once more, with the traffic as it is, and go on only when they say safe."""
 
     kind: ClassVar[Literal["check"]] = "check"
-    at_most: Period = Field(
-        default=timedelta(hours=12), description="Longest wait for enough evidence; it is never promoted by the clock."
-    )
+    at_most: Period = Field(default=timedelta(hours=12), description=_OVERDUE)
 
 
 class Full(_OneKey):
