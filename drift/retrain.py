@@ -1,0 +1,107 @@
+"""Starting the policy's training job, at most once per cooldown, whatever happens in between.
+
+The intent is written before the job is submitted and marked as started after it. A job's name follows from what caused
+it, so an intent that was left open by a crash is carried out under the same name, and a cause that is delivered twice
+starts one job.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from cloud.errors import Conflict, Permanent
+from drift.context import Context, Watched
+from drift.store import STATE, Place, stamp
+from policy.model import Retrain
+
+POLICIES = "policies"
+
+
+@dataclass(frozen=True)
+class Training:
+    """The last retraining of an endpoint. `started` is None from the intent until Azure has the job."""
+
+    cause: str
+    job: str
+    asked: str
+    started: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a wish to retrain: the job that runs for it, or why there is none."""
+
+    job: str | None
+    reason: str
+
+
+def retrain(context: Context, one: Watched, cause: str, now: datetime) -> Answer:
+    """Start the training job for `cause`. Temporary: ask again later; a Permanent problem is kept and returned."""
+    settings = one.policy.retrain
+    if settings is None:
+        return Answer(None, "the policy has no `retrain`")
+    try:
+        training, etag = _load(context, one.place)
+        if training is not None and training.started is not None:
+            if training.cause == cause:
+                return Answer(training.job, "started before for the same cause")
+            ready = datetime.fromisoformat(training.started) + settings.cooldown
+            if now < ready:
+                return Answer(
+                    None, f"{training.job} was started at {training.started}: cooling down until {stamp(ready)}"
+                )
+        if training is None or etag is None or training.started is not None:
+            training = Training(cause, job_name(one.place, cause), stamp(now))
+            etag = _save(context, one.place, training, etag)
+        return _submit(context, one, settings, training, etag, now)
+    except Conflict:
+        return Answer(None, "another worker is starting one")
+
+
+def job_name(place: Place, cause: str) -> str:
+    """A job name that Azure allows and that is the same for the same endpoint and cause."""
+    digest = sha256(f"{place.path}|{cause}".encode()).hexdigest()[:12]
+    readable = re.sub(r"[^a-z0-9]+", "-", f"{place.policy}-{place.endpoint}".lower()).strip("-")[:60]
+    return f"retrain-{readable}-{digest}"
+
+
+def _submit(context: Context, one: Watched, settings: Retrain, training: Training, etag: str, now: datetime) -> Answer:
+    try:
+        document = context.blobs.read(POLICIES, settings.job)
+        if document is None:
+            raise Permanent(
+                f"retrain.job: there is no {settings.job} in container {POLICIES}; upload the job's YAML there"
+            )
+        tags = {
+            "understudy.policy": one.place.policy,
+            "understudy.target": one.place.target,
+            "understudy.endpoint": one.place.endpoint,
+            "understudy.cause": training.cause[:256],
+        }
+        context.jobs.submit(one.workspace, training.job, document.data.decode(), tags=tags)
+    except Permanent as error:
+        _save(context, one.place, replace(training, problem=error.reason), etag)
+        return Answer(None, error.reason)
+    _save(context, one.place, replace(training, started=stamp(now), problem=None), etag)
+    return Answer(training.job, f"started because of {training.cause}")
+
+
+def _load(context: Context, place: Place) -> tuple[Training | None, str | None]:
+    stored = context.blobs.read(STATE, _name(place))
+    if stored is None:
+        return None, None
+    return Training(**json.loads(stored.data)), stored.etag
+
+
+def _save(context: Context, place: Place, training: Training, etag: str | None) -> str:
+    data = json.dumps(asdict(training), indent=1).encode()
+    return context.blobs.write(STATE, _name(place), data, etag=etag, absent=etag is None)
+
+
+def _name(place: Place) -> str:
+    return f"retrain/{place.path}.json"
