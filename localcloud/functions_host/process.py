@@ -1,0 +1,121 @@
+"""The Functions host process: load the app, listen, and end in order on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from localcloud import secrets_file
+from localcloud.functions_host.access import Access
+from localcloud.functions_host.admin import Admin
+from localcloud.functions_host.connection import Storage
+from localcloud.functions_host.event_grid_trigger import EventGridTrigger
+from localcloud.functions_host.functions import QUEUE, TIMER, Function
+from localcloud.functions_host.http_trigger import BODY_LIMIT, HttpTrigger
+from localcloud.functions_host.invocation import Invoker
+from localcloud.functions_host.loading import AppFailed, load
+from localcloud.functions_host.options import Options, read
+from localcloud.functions_host.queue_trigger import QueueTrigger
+from localcloud.functions_host.timer_trigger import TimerTrigger
+from localcloud.processes import follow_parent, listening_socket
+
+_LOG = logging.getLogger("host")
+_STORAGE = "AzureWebJobsStorage"
+#: How long running invocations may go on after SIGTERM.
+GRACE_SECONDS = 5.0
+NOT_INDEXED = 3
+
+
+def run(app: Path, folder: Path, port: int) -> int:
+    """Serve until SIGTERM; the exit code. 3 when the app does not index."""
+    follow_parent()
+    _log_to_stdout()
+    try:
+        options = read(app)
+        functions = load(app, os.environ)
+    except (AppFailed, ValueError) as error:
+        print(f"The app in {app} does not index, no function of it can run: {error}", flush=True)
+        return NOT_INDEXED
+    for function in functions:
+        if function.problem:
+            _LOG.error("The '%s' function is in error: %s", function.name, function.problem)
+    if not functions:
+        _LOG.warning("No functions were found in %s.", app)
+    invoker = Invoker(str(app))
+    asyncio.run(_serve(functions, options, invoker, Access(secrets_file.load(folder)), port))
+    sys.stdout.flush()
+    # A function that outlived its grace must not keep the process alive: its work is at least once anyway.
+    os._exit(0)
+
+
+async def _serve(functions: Sequence[Function], options: Options, invoker: Invoker, access: Access, port: int) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    admin = Admin(functions, invoker, access)
+    runner = web.AppRunner(_web_app(functions, options, invoker, access, admin), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.SockSite(runner, listening_socket(port))
+    await site.start()
+    listeners = _listeners(functions, options, invoker)
+    admin.state = "Running"
+    _LOG.info("Host started with %d functions on http://localhost:%d", len(functions), port)
+    await ended.wait()
+    _LOG.info("Host is stopping")
+    for listener in listeners:
+        listener.cancel()
+    await site.stop()
+    await invoker.drain(GRACE_SECONDS)
+    await runner.cleanup()
+
+
+def _web_app(
+    functions: Sequence[Function], options: Options, invoker: Invoker, access: Access, admin: Admin
+) -> web.Application:
+    app = web.Application(client_max_size=BODY_LIMIT)
+    admin.add_routes(app)
+    webhook = EventGridTrigger(functions, invoker, access)
+    # The extension's name is compared without regard to case, the function's name is not.
+    path = "/runtime/webhooks/{extension:(?i:eventgrid)}"
+    app.router.add_route("POST", path, webhook.handle)
+    app.router.add_route("OPTIONS", path, webhook.handle)
+    app.router.add_route("*", "/{path:.*}", HttpTrigger(functions, invoker, access, options.route_prefix).handle)
+    return app
+
+
+def _listeners(functions: Sequence[Function], options: Options, invoker: Invoker) -> list[asyncio.Task[None]]:
+    storages: dict[str, Storage] = {}
+
+    def storage(connection: str) -> Storage:
+        if connection not in storages:
+            storages[connection] = Storage(connection, os.environ)
+        return storages[connection]
+
+    listeners: list[TimerTrigger | QueueTrigger] = []
+    for function in functions:
+        if function.runs and function.trigger == TIMER:
+            listeners.append(TimerTrigger(function, invoker, storage(_STORAGE)))
+        if function.runs and function.trigger == QUEUE:
+            connection = str(function.settings.get("connection") or _STORAGE)
+            listeners.append(QueueTrigger(function, invoker, storage(connection), options))
+    return [asyncio.create_task(listener.listen()) for listener in listeners]
+
+
+def _log_to_stdout() -> None:
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+    logging.Formatter.converter = time.gmtime
+    for noisy in ("azure", "urllib3", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,100 @@
+"""Timer functions: one run at a time, one catch-up run after a gap, the status kept in a blob as the real host does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from localcloud.functions_host import trigger_data
+from localcloud.functions_host.connection import Storage
+from localcloud.functions_host.functions import Function
+from localcloud.functions_host.invocation import InvocationFailed, Invoker
+from localcloud.functions_host.ncrontab import Schedule
+
+_LOG = logging.getLogger("host")
+CONTAINER = "azure-webjobs-hosts"
+_HOST_ID = "local"
+#: The longest single sleep, so that a suspended machine or a moved clock is noticed.
+_LONGEST_SLEEP_SECONDS = 30.0
+
+
+class TimerTrigger:
+    """The listener of one timer function."""
+
+    def __init__(self, function: Function, invoker: Invoker, storage: Storage) -> None:
+        self._function, self._invoker, self._storage = function, invoker, storage
+        self._schedule = Schedule.parse(function.settings["schedule"])
+        monitored = function.settings.get("useMonitor", True) is not False
+        self._monitored = monitored and not self._schedule.fires_more_than_once_a_minute()
+        self._blob = f"timers/{_HOST_ID}/{function.name}/status"
+
+    async def listen(self) -> None:
+        """Fire until cancelled."""
+        status = await self._load_status()
+        now = _now()
+        if status is not None and self._missed(status, now):
+            await self._fire(now, status, past_due=True)
+        elif self._function.settings.get("runOnStartup"):
+            await self._fire(now, status, past_due=False)
+        elif self._monitored:
+            await self._save_status(_status(None, self._schedule.after(now), now))
+        while (due := self._schedule.after(_now())) is not None:
+            await _sleep_until(due)
+            await self._fire(due, None, past_due=False)
+            while (missed := self._schedule.after(due)) is not None and missed <= _now():
+                # The run took longer than the period: one immediate run, however many were missed.
+                due = _now()
+                await self._fire(due, None, past_due=False)
+
+    async def _fire(self, due: datetime, status: dict[str, Any] | None, *, past_due: bool) -> None:
+        text = json.dumps({"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status or {}, "IsPastDue": past_due})
+        try:
+            data = trigger_data.decode(self._function, text, kind="json")
+            await self._invoker.run(self._function, data, reason="past due timer" if past_due else "timer")
+        except InvocationFailed:
+            pass  # logged by the invoker; a failed run is not repeated and the status still advances
+        if self._monitored:
+            await self._save_status(_status(due, self._schedule.after(_now()), _now()))
+
+    def _missed(self, status: dict[str, Any], now: datetime) -> bool:
+        """A changed schedule is not past due: its next run is then not where the status expected it."""
+        try:
+            last, following = (datetime.fromisoformat(status[key]) for key in ("Last", "Next"))
+        except (KeyError, TypeError, ValueError):
+            return False
+        return following < now and self._schedule.after(last) == following
+
+    async def _load_status(self) -> dict[str, Any] | None:
+        if not self._monitored:
+            return None
+        data = await self._storage.read_blob(CONTAINER, self._blob)
+        try:
+            loaded = json.loads(data) if data else None
+        except ValueError:
+            return None
+        return loaded if isinstance(loaded, dict) else None
+
+    async def _save_status(self, status: dict[str, Any]) -> None:
+        await self._storage.write_blob(CONTAINER, self._blob, json.dumps(status).encode())
+
+
+def _status(last: datetime | None, following: datetime | None, now: datetime) -> dict[str, Any]:
+    return {
+        "Last": (last or now).isoformat(),
+        "Next": following.isoformat() if following else None,
+        "LastUpdated": now.isoformat(),
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _sleep_until(due: datetime) -> None:
+    left = (due - _now()).total_seconds()
+    while left > 0:
+        await asyncio.sleep(min(left, _LONGEST_SLEEP_SECONDS))
+        left = (due - _now()).total_seconds()
