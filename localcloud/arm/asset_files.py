@@ -1,6 +1,6 @@
 """The files behind assets: found by any kind of reference, downloaded once per version to this machine.
 
-A version's folder is named with its creation time, so a version deleted and registered again never meets old files.
+A version's folder lies in one named with its creation time, so a version deleted and registered again never meets old files.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class AssetFiles:
             name = PurePosixPath(urlsplit(reference).path).name or "path"
             return LocalAsset(name, "1", reference, self._root / "paths" / place, keep_name)
         owner, name, version = found
-        stamp = f"{version.version}-{version.created:%Y%m%dT%H%M%S%f}"
-        folder = self._root / owner.kind / kind / name / stamp
+        # Ends like Azure's own path, .../azureml-models/NAME/VERSION: scoring scripts read both from AZUREML_MODEL_DIR.
+        folder = self._root / owner.kind / kind / f"{version.created:%Y%m%dT%H%M%S%f}" / name / version.version
         return LocalAsset(name, version.version, str(version.properties.get(_URI_FIELDS[kind])), folder, keep_name)
 
     def empty_folder(self) -> Path:
