@@ -6,7 +6,7 @@ source, sends the traffic back in this very look; only then may the present phas
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from policy.model import Policy
@@ -14,7 +14,8 @@ from rollout.decision import Decision
 from rollout.idle import decide_idle
 from rollout.look import Look
 from rollout.observation import Observation
-from rollout.phases import TERMINAL, Flag, Phase
+from rollout.phases import Flag, Phase
+from rollout.place import Place
 from rollout.record import Record
 from rollout.rollback import go_back, rolling_back
 from rollout.steps import forward
@@ -26,16 +27,6 @@ FOREIGN_HOLD = "foreign-split"
 
 STEP_HOLDS = (Phase.TESTING, Phase.SHADOW, Phase.CANARY, Phase.WAITING, Phase.CHECKING, Phase.FULL)
 """Phases that `advance` can pass. Never an approval."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Which endpoint is looked at: the triple, and the endpoint's ARM id in lower case."""
-
-    policy: str
-    target: str
-    endpoint: str
-    endpoint_id: str
 
 
 def decide(
@@ -159,6 +150,3 @@ def _superseded(look: Look, newer: str) -> Decision:
             look = replace(look, record=replace(look.record, passed=True))
         return forward(look)
     return go_back(look, f"version {newer} was registered", Phase.SUPERSEDED)
-
-
-__all__ = ["TERMINAL", "Place", "decide"]

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from rollout.decision import Action, Decision, DeleteDeployment, SaveLogs
 from rollout.names import deployment_name
 from rollout.observation import CommandItem, EndpointSeen, Observation, Versions, VersionSeen
 from rollout.phases import Phase
+from rollout.place import Place
 from rollout.record import Record, Tried
 from rollout.traffic import sole_live
-
-if TYPE_CHECKING:
-    from rollout.decide import Place
 
 _DELETE_PACE = timedelta(seconds=30)
 

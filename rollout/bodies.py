@@ -1,0 +1,90 @@
+"""The ARM body of a candidate: the live deployment's own body with the policy laid over, or the policy alone. Pure.
+
+Copying what Azure answered keeps what the policy never speaks of (probes, identity, network, data collector).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from cloud.errors import Permanent
+from policy.model import DeploymentSettings
+
+Json = dict[str, Any]
+
+_MADE_BY_AZURE = ("provisioningState", "properties")
+TAG = "understudy"
+"""Tag on deployments that Understudy made; its value is the policy's name."""
+
+
+def candidate_body(
+    like: Mapping[str, Any] | None,
+    endpoint: Mapping[str, Any],
+    settings: DeploymentSettings,
+    model_id: str,
+    policy: str,
+) -> Json:
+    """The body to PUT. Permanent when a first version's policy does not say enough."""
+    body = _copied(like) if like is not None else _first(endpoint, settings)
+    properties = body["properties"]
+    properties["model"] = model_id
+    if settings.instance_type is not None:
+        properties["instanceType"] = settings.instance_type
+    if settings.instance_count is not None:
+        body["sku"] = {**body.get("sku", {}), "name": "Default", "capacity": settings.instance_count}
+    if settings.environment is not None:
+        properties["environmentId"] = _id(settings.environment)
+    if settings.code is not None:
+        properties["codeConfiguration"] = {
+            "codeId": _id(settings.code.path),
+            "scoringScript": settings.code.scoring_script,
+        }
+    variables = {**(properties.get("environmentVariables") or {}), **settings.environment_variables}
+    properties["environmentVariables"] = variables
+    if settings.request_timeout is not None:
+        limits = properties.get("requestSettings") or {}
+        properties["requestSettings"] = {**limits, "requestTimeout": iso(settings.request_timeout)}
+    body["tags"] = {**(body.get("tags") or {}), TAG: policy}
+    return body
+
+
+def _copied(like: Mapping[str, Any]) -> Json:
+    body = {key: copy.deepcopy(like[key]) for key in ("location", "tags", "sku", "identity", "kind") if like.get(key)}
+    if "identity" in body:
+        body["identity"] = {k: v for k, v in body["identity"].items() if k not in ("principalId", "tenantId")}
+    properties = like["properties"]
+    body["properties"] = {k: copy.deepcopy(v) for k, v in properties.items() if k not in _MADE_BY_AZURE}
+    return body
+
+
+def _first(endpoint: Mapping[str, Any], settings: DeploymentSettings) -> Json:
+    if settings.instance_type is None:
+        raise Permanent(
+            "the endpoint has no deployment to copy from: give `deployment.instance_type` in the policy"
+            " (and `environment` with `code` for a model that is not MLflow)"
+        )
+    return {
+        "location": endpoint["location"],
+        "tags": {},
+        "sku": {"name": "Default", "capacity": 1},
+        "properties": {
+            "endpointComputeType": "Managed",
+            "instanceType": settings.instance_type,
+            "appInsightsEnabled": True,
+            "scaleSettings": {"scaleType": "Default"},
+        },
+    }
+
+
+def _id(written: str) -> str:
+    """`azureml:` before an ARM id is the SDK's way to write it; ARM wants the id itself."""
+    return written.removeprefix("azureml:") if written.startswith("azureml:/subscriptions/") else written
+
+
+def iso(duration: timedelta) -> str:
+    """An ISO 8601 duration in seconds, as ARM writes them."""
+    seconds = duration.total_seconds()
+    return f"PT{seconds:g}S"

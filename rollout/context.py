@@ -1,0 +1,35 @@
+"""What the rollout wing is given: its doors to the world, the clock included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cloud.blobs import Blobs
+from cloud.endpoints import Endpoints
+from cloud.logs import Logs
+from cloud.models import Models
+from cloud.queues import Queues
+from rollout.policies import Policies
+from rollout.store import Store
+
+ROLLOUT_WORK, DRIFT_WORK = "rollout-work", "drift-work"
+
+
+@dataclass(frozen=True)
+class Context:
+    """Built once per worker by `function_app`."""
+
+    blobs: Blobs
+    queues: Queues
+    endpoints: Endpoints
+    models: Models
+    logs: Logs
+    policies: Policies
+    store: Store
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    pace: timedelta
+    alert_budget: timedelta
+    """How long the alert webhook may spend on the rollback itself."""

@@ -1,0 +1,79 @@
+"""Evidence from Log Analytics: counts by deployment, and mirrored requests answered by both.
+
+Read afresh from the step's beginning at every look, so that late rows are counted, nothing is counted twice, and a
+crash loses nothing. Log Analytics does the counting; a few numbers cross the wire.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cloud.kql import render
+from cloud.logs import Logs
+from rollout.verdict import Arm, Evidence
+
+QUERIES = Path(__file__).parent / "queries"
+
+
+class EvidenceReader:
+    """Reads evidence about one endpoint from one Log Analytics workspace."""
+
+    def __init__(self, logs: Logs, workspace_id: str, endpoint_id: str) -> None:
+        self._logs, self._workspace_id, self._endpoint_id = logs, workspace_id, endpoint_id
+
+    def read(
+        self,
+        *,
+        live: str | None,
+        candidate: str,
+        live_window: tuple[datetime, datetime],
+        window: tuple[datetime, datetime],
+        tolerance: float | None,
+    ) -> Evidence:
+        """Both arms, and the pairs unless `tolerance` is None. The live arm may have a window of its own.
+
+        After full promotion the live deployment gets no requests any more: its requests before that are what the
+        candidate is compared with.
+        """
+        arms = self._arms(*window)
+        base = arms if live_window == window else self._arms(*live_window)
+        pairs, agreed = (0, 0)
+        if live is not None and tolerance is not None:
+            pairs, agreed = self._pairs(live, candidate, window, tolerance)
+        return Evidence(
+            since=window[0],
+            until=window[1],
+            live=base.get(live or "", Arm()),
+            candidate=arms.get(candidate, Arm()),
+            pairs=pairs,
+            agreed=agreed,
+        )
+
+    def _arms(self, since: datetime, until: datetime) -> dict[str, Arm]:
+        rows = self._run("requests.kql", since, until)
+        return {
+            str(row["DeploymentName"]): Arm(int(row["requests"]), int(row["errors"]), _number(row["p95_ms"]))
+            for row in rows
+        }
+
+    def _pairs(self, live: str, candidate: str, window: tuple[datetime, datetime], tolerance: float) -> tuple[int, int]:
+        for query in ("pairs_by_request.kql", "pairs_by_input.kql"):
+            rows = self._run(query, *window, live=live, candidate=candidate, tolerance=tolerance)
+            if rows and int(rows[0]["pairs"]):
+                return int(rows[0]["pairs"]), int(rows[0]["agreed"])
+        return 0, 0
+
+    def _run(self, query: str, since: datetime, until: datetime, **values: str | float) -> list[dict[str, Any]]:
+        kql = render(QUERIES / query, resource=self._endpoint_id, since=since, until=until, **values)
+        return self._logs.query(self._workspace_id, kql, since, until)
+
+
+def _number(value: Any) -> float | None:
+    """A latency, or None for a missing one; a NaN arrives as the text "NaN"."""
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,252 @@
+"""What comes in at the doors: events, alerts and commands become inbox items and looks; nothing is lost.
+
+Everything is written to the inbox first and queued second, under an id made from what was sent: a repeated delivery
+finds its item and queues a look again, which does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from cloud.errors import CloudError
+from policy.match import alert_action, places
+from policy.model import Policy
+from rollout import alerts, commands, events
+from rollout.bad_input import BadInput
+from rollout.context import DRIFT_WORK, ROLLOUT_WORK, Context
+from rollout.place import Place, owners, place_of
+from rollout.policies import InForce
+from rollout.reconcile import find, look
+from rollout.record import Record, stamp
+
+UNMATCHED = "unmatched"
+"""The inbox of alerts that name no endpoint of ours."""
+BAD_INPUT = "inbox-bad"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a door says: an HTTP status and a JSON body."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def item_id(*parts: str) -> str:
+    """A blob name's worth of id for what was sent: equal for equal parts."""
+    return sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def keep_bad(context: Context, raw: bytes, error: BadInput) -> None:
+    """Keep what could not be read, so that it can be looked at and sent again."""
+    name = f"{context.clock():%Y%m%dT%H%M%SZ}-{context.new_id()}"
+    context.blobs.write(BAD_INPUT, name, raw, metadata={"field": _ascii(error.field), "problem": _ascii(str(error))})
+
+
+def take_event(context: Context, raw: bytes) -> list[Place]:
+    """Queue the endpoints whose policy names the registered model. What cannot be read is kept, and is no error."""
+    try:
+        registered = events.parse(raw)
+    except BadInput as error:
+        keep_bad(context, raw, error)
+        return []
+    if registered is None:
+        return []
+    found = []
+    for policy in context.policies.current().policies.values():
+        for target, endpoint in places(policy, registered.model):
+            place = place_of(policy, target, endpoint)
+            if policy.model.registry is None and place.endpoint_id.startswith(f"{registered.workspace_id}/"):
+                item = {"model": registered.model, "version": registered.version, "event": registered.id}
+                registered_at(context, place, item_id("event", registered.id), item)
+                found.append(place)
+    return found
+
+
+def registered_at(context: Context, place: Place, identity: str, item: Mapping[str, Any]) -> None:
+    """Tell an endpoint that its model's versions changed."""
+    full = {"kind": "registered", "at": stamp(context.clock()), **item}
+    context.store.put(place.key, identity, full)
+    context.queues.send(ROLLOUT_WORK, place.message)
+
+
+def take_alert(context: Context, raw: bytes) -> Answer:
+    """Store the alert at every endpoint that it speaks of, act by policy, and answer within seconds."""
+    try:
+        alert = alerts.parse(raw)
+    except BadInput as error:
+        keep_bad(context, raw, error)
+        return Answer(400, {"error": error.message, "field": error.field})
+    identity = item_id("alert", alert.key)
+    in_force = context.policies.current()
+    concerned = dict.fromkeys(_concerned(context, in_force, alert))
+    if not concerned:
+        item = {"kind": "alert", "rule": alert.rule, "alert_id": alert.alert_id, "at": stamp(context.clock())}
+        context.store.put(UNMATCHED, identity, {**item, "raw": raw.decode(errors="replace")})
+        return Answer(202, {"matched": [], "message": "stored; it names no endpoint of a policy"})
+    matched, urgent = [], []
+    for place in concerned:
+        action = alert_action(in_force.policies[place.policy], alert.rule, alert.condition) or "ignore"
+        _store_alert(context, place, identity, alert, action)
+        matched.append({**place.message, "action": action})
+        if action == "rollback":
+            urgent.append(place)
+    _look_at_once(context, urgent)
+    return Answer(202, {"matched": matched})
+
+
+def _store_alert(context: Context, place: Place, identity: str, alert: alerts.Alert, action: str) -> None:
+    context.store.put(
+        place.key,
+        identity,
+        {
+            "kind": "alert",
+            "rule": alert.rule,
+            "alert_id": alert.alert_id,
+            "fired": alert.fired,
+            "severity": alert.severity,
+            "action": action,
+            "sent": alert.at,
+            "at": stamp(context.clock()),
+        },
+    )
+    context.queues.send(ROLLOUT_WORK, place.message)
+    if action == "retrain":
+        context.queues.send(DRIFT_WORK, {**place.message, "retrain": f"alert {alert.rule}"})
+
+
+def _look_at_once(context: Context, urgent: list[Place]) -> None:
+    """Try the rollback now, for as long as the webhook may take; the queued look does what is left."""
+    if not urgent:
+        return
+    pool = ThreadPoolExecutor(max_workers=min(len(urgent), 8), thread_name_prefix="alert")
+    looks = [pool.submit(look, context, p.policy, p.target, p.endpoint, quick=True) for p in urgent]
+    deadline = context.clock() + context.alert_budget
+    for one in looks:
+        left = (deadline - context.clock()).total_seconds()
+        try:
+            one.result(timeout=max(left, 0.0))
+        except (TookTooLong, CloudError):
+            continue  # the alert is in the inbox and a look is queued
+    pool.shutdown(wait=False)
+
+
+def _concerned(context: Context, in_force: InForce, alert: alerts.Alert) -> Iterator[Place]:
+    """The endpoints that an alert speaks of, by the first of the contract's ways that finds any."""
+    policies = list(in_force.policies.values())
+    ways: tuple[Callable[[], Iterator[Place]], ...] = (
+        lambda: _by_resource(policies, alert.targets),
+        lambda: _by_dimensions(context, in_force, alert),
+        lambda: _by_property(in_force, alert.properties.get("understudy.policy", "")),
+    )
+    for way in ways:
+        found = list(way())
+        if found:
+            yield from found
+            return
+
+
+def _by_resource(policies: list[Policy], ids: tuple[str, ...]) -> Iterator[Place]:
+    for policy in policies:
+        for one in ids:
+            yield from owners(policy, one)
+
+
+def _by_dimensions(context: Context, in_force: InForce, alert: alerts.Alert) -> Iterator[Place]:
+    policies = list(in_force.policies.values())
+    by_resource = list(_by_resource(policies, (alert.dimensions.get("_resourceid", ""),)))
+    if by_resource:
+        yield from by_resource
+        return
+    endpoint = alert.dimensions.get("endpoint")
+    if endpoint:
+        for policy in policies:
+            for target in policy.targets:
+                found = find(in_force, policy.name, target.name, endpoint)
+                if found is not None:
+                    yield found[0]
+        return
+    deployment = alert.dimensions.get("deployment", "").lower()
+    if deployment:
+        for one in context.store.listings():
+            if deployment in (one.live, one.candidate):
+                found = find(in_force, one.policy, one.target, one.endpoint)
+                if found is not None:
+                    yield found[0]
+        return
+    model = alert.dimensions.get("model_name")
+    if model:
+        for policy in policies:
+            for target, name in places(policy, model):
+                yield place_of(policy, target, name)
+
+
+def _by_property(in_force: InForce, name: str) -> Iterator[Place]:
+    policy = in_force.policies.get(name)
+    if policy is None:
+        return
+    for target, endpoint in places(policy, policy.model.name) if not policy.model.is_wildcard else ():
+        yield place_of(policy, target, endpoint)
+
+
+def take_command(
+    context: Context, policy: str, target: str, endpoint: str, action: str, raw: bytes, who: str
+) -> Answer:
+    """Accept or refuse a command, with the reason; the same id is answered the same again."""
+    found = find(context.policies.current(), policy, target, endpoint)
+    if found is None:
+        return Answer(404, {"error": f"no policy in force has {policy}/{target}/{endpoint}"})
+    place = found[0]
+    try:
+        command = commands.parse(action, raw)
+    except BadInput as error:
+        keep_bad(context, raw, error)
+        return Answer(400, {"error": error.message, "field": error.field})
+    kept = context.store.load(place.policy, place.target, place.endpoint)
+    refused = commands.refusal(kept.record if kept else None, command)
+    stored = context.store.put(
+        place.key,
+        item_id("command", command.id),
+        {
+            "kind": "command",
+            "command": command.id,
+            "action": action,
+            "reason": command.reason,
+            "version": command.version,
+            "who": who,
+            "refused": refused,
+            "at": stamp(context.clock()),
+        },
+    )
+    if stored["action"] != action:
+        return Answer(409, {"error": f"id {command.id!r} was used for `{stored['action']}` before; give a new one"})
+    if stored["refused"] is not None:
+        return Answer(409, {"id": command.id, "error": stored["refused"]})
+    context.queues.send(ROLLOUT_WORK, place.message)
+    return Answer(202, {"id": command.id, "action": action, "accepted": True, **place.message})
+
+
+def queue_due(context: Context) -> int:
+    """Queue every rollout in flight that is due; how many that were."""
+    now, count = context.clock(), 0
+    for one in context.store.listings():
+        if one.next_look is not None and one.next_look <= now:
+            context.queues.send(ROLLOUT_WORK, {"policy": one.policy, "target": one.target, "endpoint": one.endpoint})
+            count += 1
+    return count
+
+
+def all_records(context: Context) -> list[Record]:
+    """Every endpoint's record."""
+    kept = [context.store.load(one.policy, one.target, one.endpoint) for one in context.store.listings()]
+    return [one.record for one in kept if one is not None]
+
+
+def _ascii(text: str) -> str:
+    """Metadata travels in HTTP headers: printable ASCII, not too long."""
+    return "".join(c if 32 <= ord(c) < 127 else "?" for c in text)[:512]

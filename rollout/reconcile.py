@@ -1,0 +1,137 @@
+"""One look at one endpoint: lease, load, observe, decide, save the intent, act, save the outcome.
+
+Whatever asked for the look only said "look here". A look that finds the endpoint leased is a success: it asks for
+another one a little later, so that an alert storm never fills a poison queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from cloud.blobs import Lease
+from cloud.errors import CloudError, Conflict, Temporary
+from policy.load import load
+from policy.match import endpoint_id
+from policy.model import Policy, Target
+from rollout.act import Outcome, act
+from rollout.context import ROLLOUT_WORK, Context
+from rollout.decide import decide
+from rollout.decision import Decision
+from rollout.observe import Seen, observe
+from rollout.place import Place, owns
+from rollout.policies import InForce
+from rollout.record import Record
+from rollout.store import Kept
+
+TAKEN_AGAIN_SECONDS = 2.0
+"""How long a look waits that found the endpoint leased by another."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look came to, in words for the log."""
+
+    text: str
+    record: Record | None = None
+
+
+def find(in_force: InForce, policy: str, target: str, endpoint: str) -> tuple[Place, Policy, Target] | None:
+    """The place that a work item or a URL names, or None when no policy in force has it."""
+    found = in_force.policies.get(policy)
+    for one in found.targets if found else ():
+        if found is not None and one.name == target and owns(one, endpoint):
+            name = endpoint.lower()
+            return Place(policy, target, name, endpoint_id(one, name)), found, one
+    return None
+
+
+def look(context: Context, policy: str, target: str, endpoint: str, *, quick: bool = False) -> Looked:
+    """Look once. `quick`: only what a rollback needs. Raises nothing that a later look would mend by itself."""
+    kept = context.store.load(policy, target, endpoint.lower())
+    found = _found(context, kept, policy, target, endpoint)
+    if found is None:
+        return Looked(f"no policy in force has {policy}/{target}/{endpoint}")
+    place = found[0]
+    try:
+        lease = context.store.lock(place)
+        if lease is None:
+            context.queues.send(ROLLOUT_WORK, place.message, delay=TAKEN_AGAIN_SECONDS)
+            return Looked("the endpoint is being looked at; another look is queued")
+        try:
+            return _leased(context, place, lease, quick=quick)
+        finally:
+            with suppress(CloudError):  # a lease that cannot be given back runs out by itself
+                lease.release()
+    except Temporary as error:
+        context.queues.send(ROLLOUT_WORK, place.message, delay=min(error.retry_after, context.pace.total_seconds()))
+        return Looked(f"looking again: {error}")
+
+
+def _found(
+    context: Context, kept: Kept | None, policy: str, target: str, endpoint: str
+) -> tuple[Place, Policy, Target] | None:
+    """A rollout in flight keeps to the policy it began with, even when that is no longer in force."""
+    if kept is not None and not kept.record.terminal:
+        began = load(kept.record.policy_text, f"{policy}.yaml")
+        return find(InForce({policy: began}), policy, target, endpoint)
+    return find(context.policies.current(), policy, target, endpoint)
+
+
+def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Looked:
+    # Read again under the lease: another look may have written since.
+    kept = context.store.load(place.policy, place.target, place.endpoint)
+    found = _found(context, kept, place.policy, place.target, place.endpoint)
+    if found is None:
+        return Looked("the policy is no longer in force")
+    _, policy, target = found
+    record = kept.record if kept else None
+    text = record.policy_text if record and not record.terminal else context.policies.current().texts[place.policy]
+    seen = observe(context, place, policy, target, record, quick=quick)
+    decision = decide(place, policy, text, record, seen.observation, context.clock(), pace=context.pace)
+    if decision is None:
+        return Looked("nothing to do")
+    if kept is not None and decision.record == kept.record and not decision.actions:
+        return Looked("nothing new", kept.record)
+    return _done(context, place, policy, kept, seen, decision, renew=lease.renew)
+
+
+def _done(
+    context: Context,
+    place: Place,
+    policy: Policy,
+    kept: Kept | None,
+    seen: Seen,
+    decision: Decision,
+    *,
+    renew: Callable[[], None],
+) -> Looked:
+    if kept is not None and kept.record.terminal:
+        context.store.archive(kept.record)
+    # The intent is written before anything is done: after a crash the next look knows what was asked.
+    saved = context.store.save(replace(decision.record, refused=""), kept.etag if kept else None)
+    outcome = act(context, place, policy, saved.record, seen, decision.actions, renew=renew)
+    saved = _with_outcome(context, saved, outcome)
+    if saved.record.terminal:
+        context.store.archive(saved.record)
+    now = context.clock()
+    if outcome.blocked or (saved.record.next_look is not None and saved.record.next_look <= now):
+        context.queues.send(ROLLOUT_WORK, place.message)
+    return Looked(f"{saved.record.phase.value}: {'; '.join(saved.record.reasons)}", saved.record)
+
+
+def _with_outcome(context: Context, saved: Kept, outcome: Outcome) -> Kept:
+    record = saved.record
+    now = context.clock()
+    if outcome.refused:
+        record = replace(record, refused=outcome.refused, reasons=(*record.reasons, f"refused: {outcome.refused}"))
+        record = record.noted(now, "trouble", outcome.refused)
+    for text in outcome.trouble:
+        record = replace(record, reasons=(*record.reasons, text)).noted(now, "trouble", text)
+    if record == saved.record:
+        return saved
+    return context.store.save(record, saved.etag)
+
+
+__all__ = ["Conflict", "Looked", "find", "look"]

@@ -1,0 +1,143 @@
+"""Where rollouts live: the record with its ETag, the history, the inbox and the lock, all blobs (docs: storage)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from cloud.blobs import Blobs, Lease
+from cloud.errors import Conflict
+from rollout.place import Place
+from rollout.record import Record, from_json, moment, stamp, to_json
+
+ROLLOUTS, HISTORY, INBOX, LOCKS = "rollouts", "history", "inbox", "locks"
+LEASE_SECONDS = 60
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record as it was read, with the ETag to write it back with."""
+
+    record: Record
+    etag: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a listing tells of a record without reading it."""
+
+    policy: str
+    target: str
+    endpoint: str
+    phase: str
+    next_look: datetime | None
+    live: str
+    candidate: str
+
+
+class Store:
+    """Records, history, inbox and locks of one storage account."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def load(self, policy: str, target: str, endpoint: str) -> Kept | None:
+        """The record of an endpoint, or None when there never was a rollout."""
+        stored = self._blobs.read(ROLLOUTS, _name(policy, target, endpoint))
+        return None if stored is None else Kept(from_json(json.loads(stored.data)), stored.etag)
+
+    def save(self, record: Record, etag: str | None) -> Kept:
+        """Write the record; Conflict when somebody else wrote it since it was read (`etag` None: it is new)."""
+        record = replace(record, writes=record.writes + 1)
+        tag = self._blobs.write(
+            ROLLOUTS,
+            _name(record.policy, record.target, record.endpoint),
+            json.dumps(to_json(record), ensure_ascii=False).encode(),
+            etag=etag,
+            absent=etag is None,
+            metadata={
+                "phase": record.phase.value,
+                "next_look": stamp(record.next_look) if record.next_look else "",
+                "live": record.live or "",
+                "candidate": record.candidate,
+            },
+            content_type=JSON_TYPE,
+        )
+        return Kept(record, tag)
+
+    def archive(self, record: Record) -> None:
+        """Keep a finished rollout in the history; doing it again changes nothing."""
+        name = f"{record.policy}/{record.target}/{record.endpoint}/{record.number}.json"
+        data = json.dumps(to_json(record), ensure_ascii=False).encode()
+        try:
+            self._blobs.write(HISTORY, name, data, absent=True, content_type=JSON_TYPE)
+        except Conflict:
+            return
+
+    def archive_log(self, record: Record, deployment: str, text: str) -> None:
+        """Keep the container log of a deployment that is about to be deleted."""
+        name = f"{record.policy}/{record.target}/{record.endpoint}/{record.number}.{deployment}.log"
+        self._blobs.write(HISTORY, name, text.encode(), content_type="text/plain; charset=utf-8")
+
+    def listings(self) -> Iterator[Listing]:
+        """Every record's whereabouts, from one listing of blob metadata (5,000 records a call)."""
+        for blob in self._blobs.list(ROLLOUTS):
+            parts = blob.name.removesuffix(".json").split("/")
+            if len(parts) == 3:
+                looked = blob.metadata.get("next_look", "")
+                yield Listing(
+                    policy=parts[0],
+                    target=parts[1],
+                    endpoint=parts[2],
+                    phase=blob.metadata.get("phase", ""),
+                    next_look=moment(looked) if looked else None,
+                    live=blob.metadata.get("live", ""),
+                    candidate=blob.metadata.get("candidate", ""),
+                )
+
+    def put(self, key: str, item_id: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Add an item to the inbox `key`; where its id is there already, the item that was there first."""
+        data = json.dumps(dict(item), ensure_ascii=False).encode()
+        name = f"{key}/{item_id}.json"
+        try:
+            self._blobs.write(INBOX, name, data, absent=True, content_type=JSON_TYPE)
+        except Conflict:
+            stored = self._blobs.read(INBOX, name)
+            if stored is None:
+                raise
+            first: dict[str, Any] = json.loads(stored.data)
+            return first
+        return dict(item)
+
+    def unread(self, place: Place, handled: tuple[str, ...]) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """(id, item) of what the rollout has not acted on yet, oldest first by the service's clock."""
+        known = set(handled)
+        new = sorted(
+            (
+                (blob.created, blob.name)
+                for blob in self._blobs.list(INBOX, f"{place.key}/")
+                if _item_id(blob.name) not in known
+            ),
+        )
+        items = []
+        for _, name in new:
+            stored = self._blobs.read(INBOX, name)
+            if stored is not None:
+                items.append((_item_id(name), json.loads(stored.data)))
+        return tuple(items)
+
+    def lock(self, place: Place) -> Lease | None:
+        """The endpoint's lease, or None while somebody else looks at it."""
+        return self._blobs.lease(LOCKS, place.key, LEASE_SECONDS)
+
+
+def _name(policy: str, target: str, endpoint: str) -> str:
+    return f"{policy}/{target}/{endpoint}.json"
+
+
+def _item_id(name: str) -> str:
+    return name.rsplit("/", 1)[1].removesuffix(".json")

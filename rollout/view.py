@@ -1,0 +1,47 @@
+"""A rollout as the API shows it (contracts: Doors)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policy.load import load
+from policy.problems import PolicyError
+from rollout.record import Record, to_json
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """One rollout, without its history."""
+    full = to_json(record)
+    step = _step_name(record)
+    return {
+        key: full[key]
+        for key in ("policy", "target", "endpoint", "kind", "model", "version", "phase")
+    } | {
+        "step": step,
+        **{
+            key: full[key]
+            for key in (
+                "flags", "live", "candidate", "traffic", "mirror", "reasons", "evidence", "next_look", "record",
+                "started", "entered", "since",
+            )
+        },
+    }  # fmt: skip
+
+
+def detail(record: Record) -> dict[str, Any]:
+    """One rollout, with its history."""
+    full = to_json(record)
+    return summary(record) | {key: full[key] for key in ("history", "number", "holds", "leftovers", "model_id")}
+
+
+def _step_name(record: Record) -> str | None:
+    """The step in the policy's words, such as `canary 10 %`."""
+    if record.step < 0:
+        return None
+    try:
+        steps = load(record.policy_text, record.policy).steps
+    except PolicyError:
+        return record.phase.value
+    step = steps[record.step]
+    percent = getattr(step, "mirror_percent", None) or getattr(step, "traffic_percent", None)
+    return step.kind if percent is None else f"{step.kind} {percent} %"
