@@ -60,7 +60,7 @@ class ContainerProcess:
         await self._pipe.ended
 
     async def stop(self) -> None:
-        """Ask it to end, kill it when it does not."""
+        """Ask it to end, kill it when it does not; lets go of one that has ended by itself."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if self._control.at_eof():
                 break

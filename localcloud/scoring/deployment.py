@@ -67,6 +67,11 @@ class Deployment:
             await self._end(self._container)
             self._container = None
 
+    @property
+    def address(self) -> str:
+        """Where the container listens; empty before the first start."""
+        return self._container.address if self._container else ""
+
     def console(self, tail: int) -> str:
         """The last lines of the console."""
         return self._log.tail(tail)
@@ -87,6 +92,7 @@ class Deployment:
         longest = wait * _LONGEST_BACK_OFF
         while True:
             await container.ended()
+            await container.stop()
             await self._route_to(None)
             while True:
                 self._event(container, "BackOff", f"Back-off {wait:g}s restarting failed container=inference-server")

@@ -29,14 +29,18 @@ async def serve(channel_socket: socket.socket, listener: socket.socket, tls: ssl
     batch = Batch(lambda rows: channel.send({"do": "rows", "rows": rows}))
     gateway = Gateway(mirror_queue, batch.add)
 
-    async def obey(message: Message) -> Message | None:
-        return await _obey(gateway, message)
-
-    channel = await Channel.over(channel_socket, obey)
     server = web.Server(gateway.handle, request_factory=_request, access_log=None, keepalive_timeout=3600)
     runner = web.ServerRunner(server)
     await runner.setup()
-    await web.SockSite(runner, listener, ssl_context=tls, backlog=1024).start()
+
+    async def obey(message: Message) -> Message | None:
+        if message["do"] == "open":
+            # Not before the routes are known: until then clients wait in the port's own queue.
+            await web.SockSite(runner, listener, ssl_context=tls, backlog=1024).start()
+            return None
+        return await _obey(gateway, message)
+
+    channel = await Channel.over(channel_socket, obey)
     # What start-up made stays for good: the collector need not look at it again while requests wait.
     gc.freeze()
     await channel.run()

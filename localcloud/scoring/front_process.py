@@ -113,8 +113,7 @@ class FrontProcess:
                 with contextlib.suppress(ChannelClosed):
                     for message in list(self._known.values()):
                         await channel.ask(message)
-                    # Answers come in order, so this one says that everything before it is in force.
-                    await channel.ask({"do": "mirrored"})
+                    await channel.ask({"do": "open"})
                     self._up.set()
                 await running
             finally:

@@ -86,6 +86,16 @@ class OnlineServing:
         """Azure has a host per endpoint; here it is a path, because names under .localhost may not resolve."""
         return f"https://localhost:{self._front.port}/{endpoint}/score"
 
+    def container_address(self, endpoint: str, deployment: str) -> str:
+        """Where the container itself listens (`http://127.0.0.1:PORT`), for measurements; empty while it is down."""
+        found = self._deployments.get((endpoint, deployment))
+        return found.address if found else ""
+
+    @property
+    def front_pid(self) -> int | None:
+        """The process that takes the clients' requests at the moment."""
+        return self._front.pid
+
     async def mirrored(self) -> list[Json]:
         """Per shadow deployment: copies sent, and copies dropped because the shadow was too slow."""
         return await self._front.mirrored()
