@@ -9,11 +9,14 @@ from aiohttp import web
 from localcloud.arm.asset_files import AssetFiles
 from localcloud.arm.assets import Assets
 from localcloud.arm.datastores import Datastores
+from localcloud.arm.job_runner import JobRunner
+from localcloud.arm.jobs import Jobs
 from localcloud.arm.models import announce
 from localcloud.arm.online_deployments import OnlineDeployments
 from localcloud.arm.online_endpoints import OnlineEndpoints
 from localcloud.arm.operations import Operations
 from localcloud.arm.registries import Registries
+from localcloud.arm.run_history import RunHistory
 from localcloud.arm.store import Store
 from localcloud.arm.uploads import Uploads
 from localcloud.arm.workspaces import Workspaces
@@ -30,14 +33,25 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     registries = Registries(cloud, store, assets, files)
     endpoints = OnlineEndpoints(cloud, store, operations)
     deployments = OnlineDeployments(cloud, store, operations, endpoints, files)
-    uploads = Uploads(cloud, store)
-    workspaces = Workspaces(cloud, store)
-    for part in (operations, workspaces, datastores, uploads, assets, registries, endpoints, deployments):
+    jobs = Jobs(cloud, store, files, JobRunner(cloud, store, files, assets))
+    for part in (
+        operations,
+        Workspaces(cloud, store),
+        datastores,
+        Uploads(cloud, store),
+        assets,
+        registries,
+        endpoints,
+        deployments,
+        jobs,
+        RunHistory(cloud, store, jobs),
+    ):
         part.add_routes(app)
     cloud.inspect_deployments = deployments.inspect
 
     async def until_stopped(_app: web.Application) -> AsyncIterator[None]:
         yield
+        await jobs.stop()
         await registries.stop()
         await operations.stop()
 

@@ -125,13 +125,14 @@ class Assets:
         return web.json_response(container_body(asset), status=status)
 
     async def list_versions(self, request: web.Request) -> web.Response:
-        """GET {kind}/{name}/versions: newest first; filters by archive state, stage and content hash."""
+        """GET {kind}/{name}/versions: newest first; filters by archive state, stage and content hash.
+
+        An unknown name is an empty list: the SDK asks before the first version of a registry model, and fails on 404.
+        """
         scope, kind = self._scope_and_kind(request)
         asset = self._store.asset(scope, kind, request.match_info["name"])
         if asset is None:
-            if kind == "codes":  # the SDK asks for the hash of code that it has never uploaded
-                return web.json_response({"value": []})
-            raise not_found(f"asset with ID: {scope.asset_id(kind, request.match_info['name'])}")
+            return web.json_response({"value": []})
         versions = [version for version in asset.newest_first() if _matches(request, version)]
         if request.query.get("$orderBy", "").lower().endswith("asc"):
             versions.reverse()

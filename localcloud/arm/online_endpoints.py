@@ -178,8 +178,10 @@ class OnlineEndpoints:
         """POST regenerateKeys: 202, then an operation; the old key works until it ends."""
         endpoint, body = self.find(request), await json_body(request)
         self._operations.refuse_overlap(endpoint.arm_id, endpoint.arm_id)
-        value = str(body.get("keyValue") or secrets.token_urlsafe(24))
         which = "secondary_key" if str(body.get("keyType", "")).lower() == "secondary" else "primary_key"
+        asked = str(body.get("keyValue") or "")
+        # The SDK sends the present value along, which must still end in a new one.
+        value = asked if asked and asked != getattr(endpoint, which) else secrets.token_urlsafe(24)
 
         async def change() -> None:
             setattr(endpoint, which, value)
