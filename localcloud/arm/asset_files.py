@@ -1,6 +1,7 @@
 """The files behind assets: found by any kind of reference, downloaded once per version to this machine.
 
-A version's folder lies in one named with its creation time, so a version deleted and registered again never meets old files.
+A version's folder lies in one named with its creation time, so that one deleted and registered again never meets old
+files.
 """
 
 from __future__ import annotations
