@@ -1,4 +1,4 @@
-"""`python -m demo [--data CSV]` (`make demo`): a local Azure, live traffic, five stories; exit code 0 if all is well."""
+"""`python -m demo [--data CSV]` (`make demo`): live traffic and five stories; exit code 0 if all is well."""
 
 from __future__ import annotations
 
