@@ -76,9 +76,9 @@ class OnlineEndpoints:
         if known is None:
             check_name(name, "endpoint")
         properties = body.get("properties") or {}
-        names = {key: deployment.name for key, deployment in known.deployments.items()} if known else {}
-        traffic = percentages(properties.get("traffic"), names, "Traffic")
-        mirror = percentages(properties.get("mirrorTraffic"), names, "MirrorTraffic")
+        deployments = known.deployments if known else {}
+        traffic = percentages(properties.get("traffic"), deployments, "Traffic")
+        mirror = percentages(properties.get("mirrorTraffic"), deployments, "MirrorTraffic")
         check_split(traffic, mirror)
         auth_mode = _auth_mode(properties.get("authMode"))
         if known:

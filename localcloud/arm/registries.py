@@ -14,6 +14,7 @@ from aiohttp import web
 from localcloud.arm.asset_files import AssetFiles
 from localcloud.arm.assets import Assets
 from localcloud.arm.envelope import not_found
+from localcloud.arm.operations import retry_soon
 from localcloud.arm.paths import (
     PROVIDER,
     REGISTRY,
@@ -110,7 +111,7 @@ class Registries:
         if task is None:
             raise not_found(f"operation {request.match_info['operation']}")
         if not task.done():
-            return web.Response(status=202)
+            return web.Response(status=202, headers=retry_soon(self._cloud.settings.endpoint_seconds))
         if error := task.exception():
             raise AzureError(500, "ImportFailed", str(error))
         return web.Response(status=204)

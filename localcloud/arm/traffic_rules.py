@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.arm.envelope import invalid
+from localcloud.arm.store import Deployment
 
 MAX_MIRROR = 50
 _NAME = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
@@ -25,17 +26,20 @@ def check_name(name: str, what: str) -> None:
         )
 
 
-def percentages(given: Mapping[str, Any] | None, known: Mapping[str, str], field: str) -> dict[str, int]:
-    """A traffic or mirror map with real deployment names and whole numbers. `known`: lower-case name to real name."""
+def percentages(given: Mapping[str, Any] | None, known: Mapping[str, Deployment], field: str) -> dict[str, int]:
+    """A traffic or mirror map with real deployment names and whole numbers. `known`: deployments by lower-case name."""
     result: dict[str, int] = {}
     for name, value in (given or {}).items():
-        if name.lower() not in known:
+        deployment = known.get(name.lower())
+        if deployment is None or deployment.state == "Deleting":
             raise invalid(f"Deployment [{name}] was not found under this endpoint.", field=field)
         if isinstance(value, str) and value.isdigit():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
             raise invalid(f"{field} of [{name}] must be a whole number from 0 to 100, not {value!r}.", field=field)
-        result[known[name.lower()]] = value
+        if value and not deployment.ever_succeeded:
+            raise invalid(f"Deployment [{deployment.name}] has not been provisioned successfully.", field=field)
+        result[deployment.name] = value
     return result
 
 
