@@ -64,3 +64,13 @@ def compact(moment: datetime) -> str:
 def stamp(moment: datetime) -> str:
     """A time in JSON: RFC 3339 in UTC with `Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def latest_result(blobs: Blobs, place: Place) -> dict[str, Any] | None:
+    """The newest result of an endpoint, or None while there is none."""
+    names = [blob.name for blob in blobs.list(DATA, f"{place.path}/results/")]
+    stored = blobs.read(DATA, max(names)) if names else None
+    if stored is None:
+        return None
+    result: dict[str, Any] = json.loads(stored.data)
+    return result

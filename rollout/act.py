@@ -65,7 +65,9 @@ def _create(context: Context, place: Place, policy: Policy, seen: Seen, action: 
     if seen.endpoint is None:
         return
     live = seen.deployments.get(action.like or "")
-    body = candidate_body(live.body if live else None, seen.endpoint.body, policy.deployment, action.model_id, policy.name)
+    body = candidate_body(
+        live.body if live else None, seen.endpoint.body, policy.deployment, action.model_id, policy.name
+    )
     context.endpoints.write_deployment(place.endpoint_id, action.name, body)
 
 

@@ -23,6 +23,7 @@ from rollout.place import Place, owners, place_of
 from rollout.policies import InForce
 from rollout.reconcile import find, look
 from rollout.record import Record, stamp
+from rollout.view import detail
 
 UNMATCHED = "unmatched"
 """The inbox of alerts that name no endpoint of ours."""
@@ -34,7 +35,7 @@ class Answer:
     """What a door says: an HTTP status and a JSON body."""
 
     status: int
-    body: dict[str, Any]
+    body: dict[str, Any] | list[dict[str, Any]]
 
 
 def item_id(*parts: str) -> str:
@@ -245,6 +246,19 @@ def all_records(context: Context) -> list[Record]:
     """Every endpoint's record."""
     kept = [context.store.load(one.policy, one.target, one.endpoint) for one in context.store.listings()]
     return [one.record for one in kept if one is not None]
+
+
+def one_record(context: Context, policy: str, target: str, endpoint: str) -> Answer:
+    """One endpoint's rollout, with its history."""
+    kept = context.store.load(policy, target, endpoint.lower())
+    if kept is None:
+        return Answer(404, {"error": f"there never was a rollout at {policy}/{target}/{endpoint}"})
+    return Answer(200, detail(kept.record))
+
+
+def unmatched(context: Context) -> list[dict[str, Any]]:
+    """Alerts that named no endpoint of ours, oldest first."""
+    return context.store.items(UNMATCHED)
 
 
 def _ascii(text: str) -> str:

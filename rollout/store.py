@@ -116,19 +116,18 @@ class Store:
     def unread(self, place: Place, handled: tuple[str, ...]) -> tuple[tuple[str, dict[str, Any]], ...]:
         """(id, item) of what the rollout has not acted on yet, oldest first by the service's clock."""
         known = set(handled)
-        new = sorted(
-            (
-                (blob.created, blob.name)
-                for blob in self._blobs.list(INBOX, f"{place.key}/")
-                if _item_id(blob.name) not in known
-            ),
-        )
-        items = []
-        for _, name in new:
+        return tuple(self._items(place.key, known))
+
+    def items(self, key: str) -> list[dict[str, Any]]:
+        """Everything in the inbox `key`, oldest first."""
+        return [item for _, item in self._items(key, set())]
+
+    def _items(self, key: str, known: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        listed = ((blob.created, blob.name) for blob in self._blobs.list(INBOX, f"{key}/"))
+        for _, name in sorted((at, name) for at, name in listed if _item_id(name) not in known):
             stored = self._blobs.read(INBOX, name)
             if stored is not None:
-                items.append((_item_id(name), json.loads(stored.data)))
-        return tuple(items)
+                yield _item_id(name), json.loads(stored.data)
 
     def lock(self, place: Place) -> Lease | None:
         """The endpoint's lease, or None while somebody else looks at it."""

@@ -1,0 +1,66 @@
+"""The dashboard's view from what the API answers as JSON, so that the page and the API cannot tell different things."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pages.dashboard import AlertView, DashboardView, DriftView, EvidenceView, HistoryView, RolloutView
+
+Json = Mapping[str, Any]
+
+
+def dashboard_view(
+    rollouts: Sequence[Json],
+    *,
+    policy_errors: Mapping[str, str],
+    unmatched: Sequence[Json],
+    drift: Sequence[Json],
+    generated: str,
+) -> DashboardView:
+    """`rollouts` as GET /api/rollouts/{...} answers them; `drift` are result files with their place laid over."""
+    return DashboardView(
+        rollouts=[_rollout(one) for one in rollouts],
+        policy_errors=sorted(policy_errors.items()),
+        unmatched_alerts=[AlertView(one["at"], one["rule"], "names no endpoint of a policy") for one in unmatched],
+        drift=[_drift(one) for one in drift if one.get("status") == "measured"],
+        generated=generated,
+    )
+
+
+def _rollout(raw: Json) -> RolloutView:
+    return RolloutView(
+        policy=raw["policy"],
+        target=raw["target"],
+        endpoint=raw["endpoint"],
+        kind=raw["kind"],
+        model=raw["model"],
+        version=raw["version"],
+        phase=raw["phase"],
+        step=raw["step"] or "",
+        flags=raw["flags"],
+        live=raw["live"],
+        candidate=raw["candidate"],
+        traffic=raw["traffic"],
+        mirror=raw["mirror"],
+        reasons=raw["reasons"],
+        evidence=[EvidenceView(one["gate"], one["outcome"], one["text"]) for one in raw["evidence"]],
+        since=raw["entered"],
+        next_look=raw["next_look"] or "",
+        history=[HistoryView(one["at"], one["phase"], one["text"]) for one in raw["history"]],
+    )
+
+
+def _drift(raw: Json) -> DriftView:
+    overall = raw["overall"]
+    return DriftView(
+        policy=raw["policy"],
+        target=raw["target"],
+        endpoint=raw["endpoint"],
+        at=raw["until"],
+        share=overall["share_drifted_features"],
+        drifted=overall["dataset_drift"],
+        n_drifted=overall["n_drifted_features"],
+        n_features=overall["n_features"],
+        report=raw.get("report") or "",
+    )
