@@ -113,6 +113,8 @@ def test_the_training_job_learns_from_exported_rows_and_agrees_with_the_live_ver
     exported = recent.drop(columns=[TARGET]).assign(
         time="2026-11-21T04:00:00Z", deployment="live", request_id="one", row=0, prediction=predictions
     )
+    shadow = exported.head(100).assign(deployment="bad", prediction=[1 - chance for chance in predictions[:100]])
+    exported = pd.concat([exported, shadow])
     window = tmp_path / "inference" / "live" / "date=2026-11-21" / "hour=04"
     window.mkdir(parents=True)
     exported.to_parquet(window / "window.parquet", index=False)

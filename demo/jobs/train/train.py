@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ import joblib
 import numpy as np
 
 TARGET = "default_payment_next_month"
-NOT_FEATURES = (TARGET, "time", "deployment", "request_id", "row", "prediction")
-RECENT_ROWS = 4000
+NOT_FEATURES = (TARGET, "time", "deployment", "service", "request_id", "row", "prediction")
+RECENT_ROWS = 2000
 """At most so many exported rows are learned from: the newest."""
 
 Row = dict[str, Any]
@@ -85,6 +86,9 @@ def _recent(folder: Path) -> tuple[list[Row], list[float]]:
         rows.extend(pyarrow.parquet.ParquetFile(file).read().to_pylist())
     rows.sort(key=lambda row: str(row.get("time")))
     known = [row for row in rows if isinstance(row.get("prediction"), float)][-RECENT_ROWS:]
+    # The export holds what every deployment answered, a bad candidate's shadow too: the live one answered most.
+    answered = Counter(row["deployment"] for row in known)
+    known = [row for row in known if row["deployment"] == max(answered, key=lambda name: answered[name])]
     if not known:
         sys.exit(f"no exported rows with a prediction below {folder}: has the export run?")
     return [_features(row) for row in known], [float(row["prediction"]) for row in known]
