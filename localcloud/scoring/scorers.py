@@ -2,7 +2,7 @@
 
 - A script comes from the deployment's code, or is a `score.py` inside the model; it has init() and run().
 - MLflow is a folder with `MLmodel`, scikit-learn flavour.
-- A bare model is `model.pkl` or any `.pkl` or `.joblib`, at the top of the model's folder or one level below.
+- A bare model is `model.pkl` or any `.pkl` or `.joblib`, at the top of the registered folder or one level below.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ def load_scorer(spec: Mapping[str, Any]) -> Scorer:
 
 
 def _find(folder: Path, pattern: str) -> Iterator[Path]:
-    yield from sorted(folder.glob(pattern))
-    yield from sorted(folder.glob(f"*/{pattern}"))
+    # Two levels: AZUREML_MODEL_DIR holds the registered folder, which may hold the model one level further down.
+    for depth in ("", "*/", "*/*/"):
+        yield from sorted(folder.glob(depth + pattern))
 
 
 def _function(module: Any, name: str) -> Callable[..., Any]:

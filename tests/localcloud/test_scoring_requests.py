@@ -119,7 +119,7 @@ def test_a_model_that_raises_is_424_with_the_models_status(stand: Stand) -> None
 
 
 def test_a_model_over_its_request_timeout_is_408(stand: Stand) -> None:
-    stand.deploy("slow", "blue", SLOW, request_timeout_seconds=0.2)
+    stand.deploy("slow", "blue", SLOW, request_timeout_seconds=0.5)
     stand.route("slow", {"blue": 100})
 
     assert stand.post("slow", "5").status == 408
@@ -131,7 +131,7 @@ def test_more_than_twice_the_slots_under_way_is_429(stand: Stand) -> None:
     stand.route("busy", {"blue": 100})
 
     async def six_at_once() -> list[int]:
-        return [reply.status for reply in await asyncio.gather(*(stand.send("busy", "0.3") for _ in range(6)))]
+        return [reply.status for reply in await asyncio.gather(*(stand.send("busy", "1") for _ in range(6)))]
 
     assert sorted(stand.run(six_at_once())) == [200, 200, 200, 200, 429, 429]
 
