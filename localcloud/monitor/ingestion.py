@@ -31,8 +31,9 @@ class IngestionApi:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Both versions of the path take the same bodies."""
-        router.add_post("/v2.1/track", self.track)
-        router.add_post("/v2/track", self.track)
+        # The exporter appends "/v2.1/track" to an IngestionEndpoint that, as Azure writes it, ends with a slash.
+        router.add_post("/{slash:/?}v2.1/track", self.track)
+        router.add_post("/{slash:/?}v2/track", self.track)
 
     async def track(self, request: web.Request) -> web.Response:
         """Take the envelopes of one request."""

@@ -72,6 +72,9 @@ def running(
         started.append(Running(f"https://localhost:{runner.addresses[0][1]}", cloud))
         ready.set()
         await ending.wait()
+        for connection in runner.server.connections if runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()  # a polite TLS good-bye would outlive the loop
         await runner.cleanup()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)

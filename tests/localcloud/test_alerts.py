@@ -1,0 +1,234 @@
+"""Alert rules put by ARM, evaluated, and told to a webhook in the common alert schema."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import requests
+
+from localcloud.monitor import kql
+from localcloud.monitor.store import TableStore
+from localcloud.settings import Settings
+from tests.localcloud.alert_bodies import INSIGHTS, LAW, NAMESPACE, log_rule, metric_rule
+from tests.localcloud.monitor_cloud import ENDPOINT, Running, running, traffic, until
+
+MINUTE = 0.2
+SETTINGS = Settings(ingestion_seconds=0.0, minute_seconds=MINUTE, alert_evaluation_seconds=0.1)
+
+
+@dataclass
+class Webhook:
+    """A receiver that answers with the statuses it was given, then with 202."""
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    def changes(self, condition: str) -> list[dict[str, Any]]:
+        return [body for body in self.bodies if body["data"]["essentials"]["monitorCondition"] == condition]
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    found = Webhook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(found.statuses.pop(0) if found.statuses else 202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        found.url = f"http://127.0.0.1:{server.server_address[1]}/api/alerts?code=key"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield found
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def monitor(tmp_path: Path) -> Iterator[Running]:
+    with running(SETTINGS, tmp_path) as started:
+        assert isinstance(started.cloud.tables, TableStore)
+        kql.run(started.cloud.tables, "print 1", kql.Scope(), 1)  # the first query imports for longer than a window
+        yield started
+
+
+Arm = Callable[..., requests.Response]
+
+
+@pytest.fixture
+def arm(monitor: Running, webhook: Webhook) -> Arm:
+    """Calls ARM; the action group `ag` with the webhook is there already."""
+
+    def call(method: str, path: str, properties: dict[str, Any] | None = None) -> requests.Response:
+        return requests.request(
+            method,
+            f"{monitor.url}{path}?api-version=2023-01-01",
+            json={"location": "global", "properties": properties} if properties is not None else None,
+            headers={"Authorization": "Bearer x"},
+            verify=str(monitor.cloud.ca_file),
+            timeout=10,
+        )
+
+    receiver = {"name": "app", "serviceUri": webhook.url, "useCommonAlertSchema": True}
+    made = call("PUT", f"{INSIGHTS}/actionGroups/ag", {"groupShortName": "ag", "webhookReceivers": [receiver]})
+    assert made.status_code == 201, made.text
+    return call
+
+
+def test_a_metric_alert_fires_once_for_the_slow_deployment_and_resolves_when_it_is_clean(
+    monitor: Running, arm: Arm, webhook: Webhook
+) -> None:
+    monitor.cloud.tables.append(
+        "AmlOnlineEndpointTrafficLog",
+        [traffic("blue", milliseconds=10), *(traffic("green", milliseconds=500) for _ in range(5))],
+    )
+    assert arm("PUT", f"{INSIGHTS}/metricAlerts/latency", metric_rule()).status_code == 201
+    until(lambda: webhook.changes("Resolved"))
+    (fired,), (resolved,) = webhook.changes("Fired"), webhook.changes("Resolved")
+    essentials = fired["data"]["essentials"]
+    assert fired["schemaId"] == "azureMonitorCommonAlertSchema"
+    assert essentials["alertRule"] == "latency"
+    assert essentials["severity"] == "Sev1"
+    assert (essentials["signalType"], essentials["monitoringService"]) == ("Metric", "Platform")
+    assert essentials["alertTargetIDs"] == [ENDPOINT]
+    assert essentials["configurationItems"] == ["credit"]
+    condition = fired["data"]["alertContext"]["condition"]
+    assert condition["windowSize"] == "PT5M"
+    assert condition["allOf"] == [
+        {
+            "metricName": "RequestLatency_P95",
+            "metricNamespace": NAMESPACE,
+            "operator": "GreaterThan",
+            "threshold": "100",
+            "timeAggregation": "Average",
+            "dimensions": [{"name": "deployment", "value": "green"}],
+            "metricValue": 500.0,
+        }
+    ]
+    assert resolved["data"]["essentials"]["alertId"] == essentials["alertId"]
+    assert resolved["data"]["essentials"]["resolvedDateTime"] > essentials["firedDateTime"]
+
+
+def test_each_combination_of_dimension_values_is_an_alert_of_its_own(
+    monitor: Running, arm: Arm, webhook: Webhook
+) -> None:
+    rows = [traffic(deployment, milliseconds=500) for deployment in ("blue", "green")]
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", rows)
+    arm("PUT", f"{INSIGHTS}/metricAlerts/latency", metric_rule())
+    fired = until(lambda: len(webhook.changes("Fired")) == 2 and webhook.changes("Fired"))
+    assert isinstance(fired, list)
+    assert len({body["data"]["essentials"]["alertId"] for body in fired}) == 2
+
+
+def test_a_log_alert_over_drift_messages_fires_with_its_value_and_custom_properties(
+    monitor: Running, arm: Arm, webhook: Webhook
+) -> None:
+    message = {"model_name": "credit", "type": "OverallDriftMetrics", "data": {"share_drifted_features": 0.6}}
+    monitor.cloud.tables.append("AppTraces", [{"Message": json.dumps(message)}])
+    query = """AppTraces | where Message has 'OverallDriftMetrics' | extend d = parse_json(Message)
+        | project share = todouble(d.data.share_drifted_features), model_name = tostring(d.model_name)"""
+    rule = log_rule(
+        query,
+        timeAggregation="Maximum",
+        metricMeasureColumn="share",
+        threshold=0.4,
+        dimensions=[{"name": "model_name", "operator": "Include", "values": ["*"]}],
+    )
+    assert arm("PUT", f"{INSIGHTS}/scheduledQueryRules/drift-high", rule).status_code == 201
+    data = until(lambda: webhook.changes("Fired"))[0]["data"]
+    assert (data["essentials"]["signalType"], data["essentials"]["monitoringService"]) == ("Log", "Log Alerts V2")
+    assert data["essentials"]["alertTargetIDs"] == [LAW.lower()]
+    assert data["alertContext"]["properties"] == {"understudy.policy": "credit-default"}
+    assert data["alertContext"]["conditionType"] == "LogQueryCriteria"
+    line = data["alertContext"]["condition"]["allOf"][0]
+    assert (line["metricMeasureColumn"], line["threshold"], line["metricValue"]) == ("share", "0.4", 0.6)
+    assert line["dimensions"] == [{"name": "model_name", "value": "credit"}]
+    assert line["targetResourceTypes"] == "['Microsoft.OperationalInsights/workspaces']"
+    until(lambda: webhook.changes("Resolved"))
+    assert len(webhook.changes("Fired")) == 1
+
+
+def test_a_log_alert_split_by_resource_has_the_endpoint_as_its_target(
+    monitor: Running, arm: Arm, webhook: Webhook
+) -> None:
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])
+    rule = log_rule(
+        "AmlOnlineEndpointTrafficLog | where ResponseCode >= 500",
+        dimensions=[{"name": "_ResourceId", "operator": "Include", "values": ["*"]}],
+    )
+    arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", rule)
+    fired = until(lambda: webhook.changes("Fired"))
+    assert fired[0]["data"]["essentials"]["alertTargetIDs"] == [ENDPOINT]
+
+
+def test_a_busy_webhook_is_called_again_until_it_takes_the_alert(monitor: Running, arm: Arm, webhook: Webhook) -> None:
+    webhook.statuses = [503, 429]
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])
+    arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", log_rule("AmlOnlineEndpointTrafficLog"))
+    until(lambda: len(webhook.bodies) == 3)
+    assert webhook.bodies[0] == webhook.bodies[1] == webhook.bodies[2]
+
+
+def test_an_alert_that_meets_a_500_is_lost(monitor: Running, arm: Arm, webhook: Webhook) -> None:
+    webhook.statuses = [500]
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])
+    arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", log_rule("AmlOnlineEndpointTrafficLog"))
+    until(lambda: webhook.changes("Resolved"))
+    assert len(webhook.changes("Fired")) == 1
+
+
+def test_after_six_failures_nobody_calls_the_webhook_for_a_quarter_of_an_hour(
+    monitor: Running, arm: Arm, webhook: Webhook
+) -> None:
+    webhook.statuses = [503] * 6
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])
+    always = {**log_rule("AmlOnlineEndpointTrafficLog"), "windowSize": "PT6H", "autoMitigate": False}
+    arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", {**always, "evaluationFrequency": "PT5M"})
+    until(lambda: len(webhook.bodies) == 6)
+    silent_from = monotonic()
+    until(lambda: len(webhook.bodies) > 6, seconds=20)
+    assert monotonic() - silent_from > 10 * MINUTE
+
+
+def test_resources_are_kept_listed_and_deleted_in_any_case_of_the_path(arm: Arm) -> None:
+    path = f"{INSIGHTS}/metricAlerts/latency"
+    assert arm("GET", path).status_code == 404
+    assert [arm("PUT", path, metric_rule()).status_code for _ in range(2)] == [201, 200]
+    assert (
+        arm("GET", path.replace("resourceGroups", "resourcegroups").lower().replace("/s/", "/S/")).json()["id"] == path
+    )
+    assert [rule["name"] for rule in arm("GET", f"{INSIGHTS}/metricAlerts").json()["value"]] == ["latency"]
+    groups = arm("GET", "/subscriptions/S/providers/microsoft.insights/actionGroups").json()["value"]
+    assert [group["name"] for group in groups] == ["ag"]
+    assert [arm("DELETE", path).status_code for _ in range(2)] == [200, 204]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"windowSize": "5m"}, "5m"),
+        ({"evaluationFrequency": "PT30S"}, "one minute"),
+        ({"scopes": [ENDPOINT, ENDPOINT]}, "scopes"),
+        ({"severity": 7}, "severity"),
+        ({"criteria": {"allOf": []}}, "allOf"),
+        ({"criteria": {"allOf": [{"metricName": "Latency"}]}}, "Latency"),
+    ],
+)
+def test_a_wrong_rule_is_a_400_that_names_the_property(arm: Arm, change: dict[str, Any], message: str) -> None:
+    reply = arm("PUT", f"{INSIGHTS}/metricAlerts/latency", metric_rule(**change))
+    assert reply.status_code == 400
+    assert message in reply.json()["error"]["message"]
