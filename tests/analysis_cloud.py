@@ -12,12 +12,13 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from aiohttp import web
@@ -31,15 +32,19 @@ from cloud.jobs import Jobs
 from cloud.logs import Logs
 from cloud.models import Models
 from cloud.queues import Queues
+from export import doors as export_doors
+from export.dataset import exported_until
+from export.doors import Context as ExportContext
 from localcloud import arm, azurite, certificates, environment, identity, monitor, secrets_file
-from localcloud.seams import Cloud
+from localcloud.arm.envelope import error_reply
+from localcloud.seams import AzureError, Cloud
 from localcloud.settings import Settings
 from localcloud.storage import WORKSPACE_CONTAINER, Storage
 from policy.load import load
 from policy.match import endpoint_id
 from policy.model import Policy, Target
 
-FEATURES = {"age": "numerical", "sex": "categorical"}
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -79,6 +84,16 @@ class AnalysisCloud:
         """The time from which on everything logged until now can be queried, rounded up to a whole second."""
         moment = datetime.now(UTC) + timedelta(seconds=self.cloud.settings.ingestion_seconds + 1)
         return moment.replace(microsecond=0)
+
+    def export(self, place: tuple[Policy, Target, str], until: datetime) -> None:
+        """What timer and queue do: export the window that is due until the data set reaches `until`."""
+        policy, target, endpoint = place
+        context, end = ExportContext(self.blobs, self.logs, self.queues, [place]), monotonic() + 30
+        while (exported_until(self.blobs, policy.name, target.name, endpoint) or _LONG_AGO) < until:
+            assert monotonic() < end, f"{policy.name} is not exported up to {until}"
+            for message in export_doors.queue_due(context, datetime.now(UTC)):
+                export_doors.run(context, message, datetime.now(UTC))
+            sleep(0.02)
 
     def log(self, target: Target, endpoint: str, deployment: str, *messages: str) -> None:
         """Console lines of one deployment, as the scoring front writes them."""
@@ -143,10 +158,20 @@ def running(folder: Path, settings: Settings) -> Iterator[AnalysisCloud]:
         with _served(cloud, listening, certificate, key):
             yield AnalysisCloud(cloud, env)
     finally:
-        azurite_process.stop()
+        azurite_process.kill()  # it would wait for its clients' idle connections, and nobody needs its data
         os.environ.clear()
         os.environ.update(before)
         credential.cache_clear()
+
+
+@web.middleware
+async def _errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except AzureError as error:
+        return error_reply(error, Settings().region)
 
 
 @contextmanager
@@ -155,7 +180,7 @@ def _served(cloud: Cloud, listening: socket.socket, certificate: Path, key: Path
     ending = asyncio.Event()
 
     async def serve() -> None:
-        app = web.Application(client_max_size=2**26)
+        app = web.Application(client_max_size=2**26, middlewares=[_errors])
         for part in (identity, monitor, arm):
             part.setup(app, cloud)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)

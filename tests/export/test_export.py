@@ -39,18 +39,6 @@ def log(analysis: AnalysisCloud, known: Known, *messages: str, deployment: str =
     analysis.log(target, endpoint, deployment, *messages)
 
 
-def work_off(context: Context, place: Place, until: datetime) -> None:
-    """What timer and queue do: run the window that is due until the data set reaches `until`."""
-    end = monotonic() + 30
-    while (exported_until(context.blobs, place.policy, place.target, place.endpoint) or _LONG_AGO) < until:
-        assert monotonic() < end, f"not exported: {read_watermark(context.blobs, place)}"
-        for message in queue_due(context, datetime.now(UTC)) or [{}]:
-            if message:
-                run(context, message, datetime.now(UTC))
-            else:
-                sleep(0.05)
-
-
 def rows(context: Context, place: Place) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
     table = read(context.blobs, place.policy, place.target, place.endpoint, now - EVER, now + EVER)
@@ -68,7 +56,7 @@ def test_every_data_row_is_in_the_data_set_with_its_prediction(analysis: Analysi
     log(analysis, known, input_line("r1", [{"age": 30, "sex": "f"}, {"age": 41, "sex": "m"}]))
     log(analysis, known, output_line("r1", [0.25, 0.75]))
     log(analysis, known, input_line("r2", [{"age": 52.5}]), output_line("r2", [1]), deployment="green")
-    work_off(context, place, analysis.visible())
+    analysis.export(context.endpoints[0], analysis.visible())
     found = [
         (row["deployment"], row["request_id"], row["row"], row["age"], row["sex"], row["prediction"])
         for row in rows(context, place)
@@ -87,17 +75,17 @@ def test_rows_of_other_endpoints_stay_out_even_when_the_name_begins_alike(
     _, target, endpoint = context.endpoints[0]
     analysis.log(target, f"{endpoint}-v2", "blue", input_line("other", [{"a": 1}]), output_line("other", [0]))
     log(analysis, known, input_line("own", [{"a": 1}]), output_line("own", [0]))
-    work_off(context, place, analysis.visible())
+    analysis.export(context.endpoints[0], analysis.visible())
     assert [row["request_id"] for row in rows(context, place)] == ["own"]
 
 
 def test_an_output_that_comes_windows_later_still_meets_its_input(analysis: AnalysisCloud, known: Known) -> None:
     context, place = known
     log(analysis, known, input_line("r1", [{"a": 1}]))
-    work_off(context, place, analysis.visible())
+    analysis.export(context.endpoints[0], analysis.visible())
     assert rows(context, place) == []
     log(analysis, known, output_line("r1", [0.5]))
-    work_off(context, place, analysis.visible())
+    analysis.export(context.endpoints[0], analysis.visible())
     assert [(row["request_id"], row["prediction"]) for row in rows(context, place)] == [("r1", 0.5)]
 
 
@@ -105,7 +93,7 @@ def test_a_line_that_cannot_be_read_is_counted_and_kept(analysis: AnalysisCloud,
     context, place = known
     cut = input_line("r1", [{"text": "x" * 100}])[:-40]
     log(analysis, known, cut)
-    work_off(context, place, analysis.visible())
+    analysis.export(context.endpoints[0], analysis.visible())
     assert rows(context, place) == []
     kept = [json.loads(line) for data in files(analysis, place, ".unreadable.jsonl") for line in data.splitlines()]
     assert [(one["message"], one["reason"]) for one in kept] == [(cut, "no whole JSON object at the end of the line")]
@@ -195,7 +183,7 @@ def test_a_crash_before_any_write_loses_and_doubles_nothing(analysis: AnalysisCl
                 run(dying, message, datetime.now(UTC))
         except Died:
             pass
-    work_off(context, place, analysis.visible())
+    analysis.export(context.endpoints[0], analysis.visible())
     found = sorted(row["request_id"] for row in rows(context, place))
     assert found == sorted([f"r{n}" for n in range(8)] + [f"r{n}-late" for n in range(8)])
     stored = sum(json.loads(data)["rows"] for data in files(analysis, place, ".summary"))
