@@ -79,14 +79,18 @@ def context() -> "Context":
     )
 
 
-def timed(name: str, run: Callable[[], str]) -> None:
-    """Run a timer's work and remember how it went; a fault is logged and shown, since Azure repeats no timer."""
+def timed(name: str, run: Callable[[], Any]) -> None:
+    """Run a timer's work and remember how it went; a fault is logged and shown, since Azure repeats no timer.
+
+    Work that answers a text tells with it what went wrong.
+    """
     from cloud.errors import CloudError
     from rollout.health import ran
 
     problem = ""
     try:
-        problem = run()
+        answer = run()
+        problem = answer if isinstance(answer, str) else ""
     except CloudError as error:
         problem = str(error)
     if problem:
@@ -151,10 +155,9 @@ if CONTROL:
         """Read changed policies and queue every rollout in flight that is due."""
         from rollout.intake import queue_due
 
-        def run() -> str:
+        def run() -> None:
             context().policies.refresh()
             queue_due(context())
-            return ""
 
         timed("advance_rollouts", run)
 
@@ -295,7 +298,7 @@ if ANALYSIS:
         """Queue the windows of inference logs that are closed."""
         from export.doors import queue_due
 
-        timed("export_logs", lambda: str(queue_due(export_context(), context().clock()) and ""))
+        timed("export_logs", lambda: queue_due(export_context(), context().clock()))
 
     @app.function_name("export_window")
     @app.queue_trigger(arg_name="message", queue_name="export-work", connection=STORAGE)
@@ -311,7 +314,7 @@ if ANALYSIS:
         """Queue the endpoints whose drift is due."""
         from drift.doors import queue_due
 
-        timed("measure_drift", lambda: str(queue_due(drift_context(), context().clock()) and ""))
+        timed("measure_drift", lambda: queue_due(drift_context(), context().clock()))
 
     @app.function_name("drift_endpoint")
     @app.queue_trigger(arg_name="message", queue_name="drift-work", connection=STORAGE)

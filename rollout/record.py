@@ -119,8 +119,8 @@ class Record:
 
 
 def stamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with Z, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """RFC 3339 in UTC with Z, to the microsecond: nothing that Python knows of a time is lost on the way to a blob."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:
