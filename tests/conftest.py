@@ -7,10 +7,27 @@ from collections.abc import Iterator
 import pytest
 
 from localcloud.supervisor import Stack
+from tests.localcloud.echo import Echo, running_echo
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A local Azure with the real app on it and no policies. Its folder is new, so nothing of another run is in it."""
     with Stack(tmp_path_factory.mktemp("stack") / ".local") as running:
+        yield running
+
+
+@pytest.fixture
+def sourced(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The stack's `.local/env` in this process's environment, for clients that read it from there."""
+    for name, value in stack.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("IDENTITY_SERVER_THUMBPRINT", raising=False)
+    return stack.env
+
+
+@pytest.fixture(scope="session")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
+    """A stack with the echo app, shared: a test that ends or breaks the host makes its own with `running_echo`."""
+    with running_echo(tmp_path_factory.mktemp("echo")) as running:
         yield running

@@ -1,7 +1,7 @@
 """Delivery to webhooks: the validation handshake, and Event Grid's retry schedule in the local cloud's minutes.
 
-At least once, in no order: every event and subscription is a task of its own, as in Azure. How long Event Grid waits for
-an answer is not shortened, since it is the receiver's budget and not a delay of ours.
+At least once, in no order: every event and subscription is a task of its own, as in Azure. How long Event Grid waits
+for an answer is not shortened, since it is the receiver's budget and not a delay of ours.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Delivery:
         for attempt in range(subscription.max_attempts):
             status = await self._send(event, subscription, attempt)
             if status in _ACCEPTED:
-                return
+                return None
             if status in _FINAL:
                 return self._drop(event, subscription, f"status {status} is not retried")
             pause = max(_SCHEDULE[min(attempt, len(_SCHEDULE) - 1)], _AT_LEAST.get(status, 10.0)) * self._scale
@@ -118,7 +118,7 @@ class Delivery:
         body = json.dumps(rendered if subscription.schema == CLOUD_EVENTS else [rendered])
         try:
             async with self._post(subscription, body, headers) as response:
-                return response.status
+                return int(response.status)
         except (aiohttp.ClientError, TimeoutError):
             return 0
 

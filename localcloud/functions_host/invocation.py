@@ -14,7 +14,6 @@ import time
 import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,19 +33,29 @@ class Invoker:
         size = int(os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT") or min(32, (os.cpu_count() or 1) + 4))
         self._folder = folder
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="function")
-        self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, function: Function, data: Any, *, reason: str) -> Any:
-        """The function's return value; InvocationFailed when it did not succeed."""
+        """The function's return value; InvocationFailed when it did not succeed.
+
+        A caller that is cancelled leaves the function running: a client that hangs up or a host that stops ends none.
+        """
+        task = asyncio.create_task(self._run(function, data, reason))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait until nothing runs any more."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _run(self, function: Function, data: Any, reason: str) -> Any:
         invocation_id = str(uuid.uuid4())
         arguments = {function.parameter: data}
         if function.wants_context:
             arguments["context"] = _context(function, invocation_id, self._folder)
         started = time.monotonic()
-        self._running += 1
-        self._idle.clear()
         try:
             result = await self._call(function, arguments)
             if function.trigger != HTTP and result is not None:
@@ -54,17 +63,8 @@ class Invoker:
         except Exception as error:
             self._log(function, invocation_id, reason, started, failed=True)
             raise InvocationFailed(f"{type(error).__name__}: {error}") from error
-        finally:
-            self._running -= 1
-            if self._running == 0:
-                self._idle.set()
         self._log(function, invocation_id, reason, started, failed=False)
         return result
-
-    async def drain(self, seconds: float) -> None:
-        """Wait until nothing runs any more, at most so long."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), seconds)
 
     async def _call(self, function: Function, arguments: dict[str, Any]) -> Any:
         if function.is_async:

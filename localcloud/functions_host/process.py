@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -66,14 +67,17 @@ async def _serve(functions: Sequence[Function], options: Options, invoker: Invok
     site = web.SockSite(runner, listening_socket(port))
     await site.start()
     listeners = _listeners(functions, options, invoker)
+    listening = [asyncio.create_task(listener.listen()) for listener in listeners]
     admin.state = "Running"
     _LOG.info("Host started with %d functions on http://localhost:%d", len(functions), port)
     await ended.wait()
     _LOG.info("Host is stopping")
-    for listener in listeners:
-        listener.cancel()
+    for task in listening:
+        task.cancel()
     await site.stop()
-    await invoker.drain(GRACE_SECONDS)
+    draining = [invoker.drain(), *(listener.drain() for listener in listeners if isinstance(listener, QueueTrigger))]
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*draining), GRACE_SECONDS)
     await runner.cleanup()
 
 
@@ -91,7 +95,7 @@ def _web_app(
     return app
 
 
-def _listeners(functions: Sequence[Function], options: Options, invoker: Invoker) -> list[asyncio.Task[None]]:
+def _listeners(functions: Sequence[Function], options: Options, invoker: Invoker) -> list[TimerTrigger | QueueTrigger]:
     storages: dict[str, Storage] = {}
 
     def storage(connection: str) -> Storage:
@@ -106,7 +110,7 @@ def _listeners(functions: Sequence[Function], options: Options, invoker: Invoker
         if function.runs and function.trigger == QUEUE:
             connection = str(function.settings.get("connection") or _STORAGE)
             listeners.append(QueueTrigger(function, invoker, storage(connection), options))
-    return [asyncio.create_task(listener.listen()) for listener in listeners]
+    return listeners
 
 
 def _log_to_stdout() -> None:

@@ -56,6 +56,11 @@ class QueueTrigger:
             if not messages:
                 await asyncio.sleep(pause)
 
+    async def drain(self) -> None:
+        """Wait until every message received is run and settled."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def _receive(self) -> list[QueueMessage]:
         try:
             return await self._storage.receive(self._queue, self._options.batch_size, hidden_seconds=LEASE_SECONDS)

@@ -19,6 +19,7 @@ CONTAINER = "azure-webjobs-hosts"
 _HOST_ID = "local"
 #: The longest single sleep, so that a suspended machine or a moved clock is noticed.
 _LONGEST_SLEEP_SECONDS = 30.0
+_STORAGE_PAUSE_SECONDS = 0.5
 
 
 class TimerTrigger:
@@ -68,9 +69,16 @@ class TimerTrigger:
         return following < now and self._schedule.after(last) == following
 
     async def _load_status(self) -> dict[str, Any] | None:
+        """What the last host left; without storage there is no knowing what was missed, so it is waited for."""
         if not self._monitored:
             return None
-        data = await self._storage.read_blob(CONTAINER, self._blob)
+        while True:
+            try:
+                data = await self._storage.read_blob(CONTAINER, self._blob)
+                break
+            except Exception as error:
+                _LOG.warning("timer %s: its status cannot be read, trying again: %s", self._function.name, error)
+                await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
         try:
             loaded = json.loads(data) if data else None
         except ValueError:
@@ -78,7 +86,10 @@ class TimerTrigger:
         return loaded if isinstance(loaded, dict) else None
 
     async def _save_status(self, status: dict[str, Any]) -> None:
-        await self._storage.write_blob(CONTAINER, self._blob, json.dumps(status).encode())
+        try:
+            await self._storage.write_blob(CONTAINER, self._blob, json.dumps(status).encode())
+        except Exception as error:
+            _LOG.warning("timer %s: its status cannot be kept: %s", self._function.name, error)
 
 
 def _status(last: datetime | None, following: datetime | None, now: datetime) -> dict[str, Any]:
