@@ -47,9 +47,10 @@ class Jobs:
         """Azure's word for the job's state (`Running`, `Completed`, `Failed` ...), or None when there is none."""
         try:
             with mapped(f"looking up job {name}"):
-                return str(self._models.client(workspace).jobs.get(name).status)
+                status = self._models.client(workspace).jobs.get(name).status
         except NotFound:
             return None
+        return str(getattr(status, "value", status))
 
 
 def _job(name: str, yaml_text: str, tags: Mapping[str, str]) -> Any:
