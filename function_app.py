@@ -48,6 +48,7 @@ def settings() -> "Settings":
 def context() -> "Context":
     """The rollout wing's clients, clock and ids, built once per worker."""
     from datetime import UTC, datetime, timedelta
+    from time import sleep
     from uuid import uuid4
 
     from cloud.arm import Arm
@@ -74,6 +75,7 @@ def context() -> "Context":
         store=Store(blobs),
         clock=lambda: datetime.now(UTC),
         new_id=lambda: uuid4().hex,
+        wait=sleep,
         pace=timedelta(seconds=of.look_seconds),
         alert_budget=timedelta(seconds=of.alert_seconds),
     )

@@ -30,6 +30,8 @@ class Context:
     store: Store
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    wait: Callable[[float], None]
+    """Let so many seconds pass; only the alert webhook waits, for a lease that is about to be given back."""
     pace: timedelta
     alert_budget: timedelta
     """How long the alert webhook may spend on the rollback itself."""

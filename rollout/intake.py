@@ -126,7 +126,8 @@ def _look_at_once(context: Context, urgent: list[Place]) -> None:
     if not urgent:
         return
     pool = ThreadPoolExecutor(max_workers=min(len(urgent), 8), thread_name_prefix="alert")
-    looks = [pool.submit(look, context, p.policy, p.target, p.endpoint, quick=True) for p in urgent]
+    budget = context.alert_budget
+    looks = [pool.submit(look, context, p.policy, p.target, p.endpoint, quick=True, patience=budget) for p in urgent]
     deadline = context.clock() + context.alert_budget
     for one in looks:
         left = (deadline - context.clock()).total_seconds()

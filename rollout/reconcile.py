@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from cloud.blobs import Lease
-from cloud.errors import CloudError, Conflict, Temporary
+from cloud.errors import CloudError, Temporary
 from policy.load import load
 from policy.match import endpoint_id
 from policy.model import Policy, Target
@@ -26,7 +27,9 @@ from rollout.record import Record
 from rollout.store import Kept
 
 TAKEN_AGAIN_SECONDS = 2.0
-"""How long a look waits that found the endpoint leased by another."""
+"""When the next look comes after one that found the endpoint leased by another."""
+LEASE_TRY_SECONDS = 0.25
+"""Between two tries of a look that has the patience to wait for the lease."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,26 @@ def find(in_force: InForce, policy: str, target: str, endpoint: str) -> tuple[Pl
     return None
 
 
-def look(context: Context, policy: str, target: str, endpoint: str, *, quick: bool = False) -> Looked:
-    """Look once. `quick`: only what a rollback needs. Raises nothing that a later look would mend by itself."""
+def look(
+    context: Context,
+    policy: str,
+    target: str,
+    endpoint: str,
+    *,
+    quick: bool = False,
+    patience: timedelta = timedelta(),
+) -> Looked:
+    """Look once. `quick`: only what a rollback needs. `patience`: how long to wait for a lease that is taken.
+
+    Raises nothing that a later look would mend by itself.
+    """
     kept = context.store.load(policy, target, endpoint.lower())
     found = _found(context, kept, policy, target, endpoint)
     if found is None:
         return Looked(f"no policy in force has {policy}/{target}/{endpoint}")
     place = found[0]
     try:
-        lease = context.store.lock(place)
+        lease = _patient_lease(context, place, context.clock() + patience)
         if lease is None:
             context.queues.send(ROLLOUT_WORK, place.message, delay=TAKEN_AGAIN_SECONDS)
             return Looked("the endpoint is being looked at; another look is queued")
@@ -67,6 +81,12 @@ def look(context: Context, policy: str, target: str, endpoint: str, *, quick: bo
     except Temporary as error:
         context.queues.send(ROLLOUT_WORK, place.message, delay=min(error.retry_after, context.pace.total_seconds()))
         return Looked(f"looking again: {error}")
+
+
+def _patient_lease(context: Context, place: Place, deadline: datetime) -> Lease | None:
+    while (lease := context.store.lock(place)) is None and context.clock() < deadline:
+        context.wait(LEASE_TRY_SECONDS)
+    return lease
 
 
 def _found(
@@ -132,6 +152,3 @@ def _with_outcome(context: Context, saved: Kept, outcome: Outcome) -> Kept:
     if record == saved.record:
         return saved
     return context.store.save(record, saved.etag)
-
-
-__all__ = ["Conflict", "Looked", "find", "look"]
