@@ -2,7 +2,7 @@
 
 Each rule has a task of its own, which looks every `alert_evaluation_seconds` or at the rule's own frequency, whichever
 is shorter. A rule that cannot be evaluated is reported once and looked at again; it never stops the others. Replacing a
-rule keeps the state of its alerts; deleting it forgets them without resolving them.
+rule keeps the state of its alerts unless its conditions changed; deleting it forgets them without resolving them.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class Alerts:
         """Make or replace a rule; its first look is at once."""
         watched = self._watched.get(rule.id.lower())
         if watched is not None:
+            if watched.rule.criteria != rule.criteria:  # what it saw belongs to other conditions
+                watched.instances.clear()
+                watched.last_seen.clear()
             watched.rule = rule
             return
         watched = self._watched[rule.id.lower()] = Watched(rule)
@@ -75,19 +78,19 @@ class Alerts:
             await asyncio.sleep(min(self._longest_pause, own))
 
     async def _look(self, watched: Watched) -> None:
+        rule = watched.rule
         try:
-            evaluation = await asyncio.to_thread(self._conditions.evaluate, watched.rule)
+            evaluation = await asyncio.to_thread(self._conditions.evaluate, rule)
+            if watched.rule is rule:
+                self._observe(watched, evaluation)
+            watched.problem = ""
         except QueryRefused as error:
             if watched.problem != str(error):
                 _log.warning("alert rule %s cannot be evaluated: %s", watched.rule.name, error)
             watched.problem = str(error)
-            return
         except Exception:
             # Whatever goes wrong in one evaluation must not end the watch; the next look may succeed.
             _log.exception("alert rule %s failed", watched.rule.name)
-            return
-        watched.problem = ""
-        self._observe(watched, evaluation)
 
     def _observe(self, watched: Watched, evaluation: Evaluation) -> None:
         seen = {observation.key: observation for observation in evaluation.observations}

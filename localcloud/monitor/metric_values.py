@@ -102,13 +102,12 @@ class MetricValues:
         found: dict[tuple[str, ...], dict[int, float]] = defaultdict(dict)
         for sample in self._capacity.between(resource_id, first * self.grain, end * self.grain):
             grain = self.grain_of(sample.epoch)
-            instances = [f"instance-{number}" for number in range(sample.instances)]
             if "instanceId" not in wanted.dimensions:
                 key = tuple(sample.state for _ in wanted.dimensions)
                 found[key][grain] = float(sample.instances)
                 continue
-            for instance in instances:
-                values = {"instanceId": instance, "State": sample.state}
+            for number in range(sample.instances):
+                values = {"instanceId": f"instance-{number}", "State": sample.state}
                 found[tuple(values[name] for name in wanted.dimensions)][grain] = 1.0
         return found
 

@@ -176,6 +176,33 @@ def test_a_log_alert_split_by_resource_has_the_endpoint_as_its_target(
     assert fired[0]["data"]["essentials"]["alertTargetIDs"] == [ENDPOINT]
 
 
+def test_two_conditions_hold_only_where_the_same_deployment_meets_both(
+    monitor: Running, arm: Arm, webhook: Webhook
+) -> None:
+    rows = [traffic("blue", milliseconds=500), traffic("green", code=500, milliseconds=10)]
+    both = [traffic("red", code=500, milliseconds=500)]
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [*rows, *both])
+    rule = metric_rule()
+    slow = rule["criteria"]["allOf"][0]
+    split = [*slow["dimensions"], {"name": "statusCodeClass", "operator": "Exclude", "values": ["2xx"]}]
+    failing = {**slow, "name": "failing", "metricName": "RequestsPerMinute", "threshold": 0, "dimensions": split}
+    rule["criteria"]["allOf"] = [slow, failing]
+    arm("PUT", f"{INSIGHTS}/metricAlerts/slow-and-failing", rule)
+    until(lambda: webhook.changes("Resolved"))
+    (fired,) = webhook.changes("Fired")
+    lines = fired["data"]["alertContext"]["condition"]["allOf"]
+    assert [line["dimensions"][0]["value"] for line in lines] == ["red", "red"]
+
+
+def test_a_rule_that_is_put_again_does_not_fire_again(monitor: Running, arm: Arm, webhook: Webhook) -> None:
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])
+    for _ in range(2):
+        arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", log_rule("AmlOnlineEndpointTrafficLog"))
+        until(lambda: webhook.changes("Fired"))
+    until(lambda: webhook.changes("Resolved"))
+    assert len(webhook.changes("Fired")) == 1
+
+
 def test_a_busy_webhook_is_called_again_until_it_takes_the_alert(monitor: Running, arm: Arm, webhook: Webhook) -> None:
     webhook.statuses = [503, 429]
     monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])

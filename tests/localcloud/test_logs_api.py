@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +99,33 @@ def test_a_query_scoped_to_a_resource_sees_that_resource_only(monitor: Running, 
     result = client.query_resource(ENDPOINT, "AmlOnlineEndpointTrafficLog | count", timespan=HOUR)
     assert isinstance(result, LogsQueryResult)
     assert result.tables[0].rows[0][0] == 1
+
+
+def test_the_classic_names_exist_only_in_the_scope_of_application_insights(
+    monitor: Running, client: LogsQueryClient
+) -> None:
+    component = "/subscriptions/S/resourceGroups/rg-local/providers/microsoft.insights/components/ml-local"
+    monitor.cloud.tables.append("AppTraces", [{"Message": "hello", "_ResourceId": component.lower()}])
+    query = "traces | project message"
+    result = client.query_resource(component, query, timespan=HOUR)
+    assert isinstance(result, LogsQueryResult)
+    assert list(result.tables[0].rows[0]) == ["hello"]
+    with pytest.raises(HttpResponseError, match="SemanticError"):
+        client.query_workspace(WORKSPACE, query, timespan=HOUR)
+
+
+def test_queries_at_the_same_time_do_not_disturb_each_other_or_the_rows_that_arrive(
+    monitor: Running, client: LogsQueryClient
+) -> None:
+    def ask(number: int) -> tuple[object, ...]:
+        monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(milliseconds=number)])
+        query = f"AmlOnlineEndpointTrafficLog | where TotalDurationMs == {number} | summarize count(), max({number})"
+        result = client.query_workspace(WORKSPACE, query, timespan=HOUR)
+        assert isinstance(result, LogsQueryResult)
+        return tuple(result.tables[0].rows[0])
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert list(pool.map(ask, range(40))) == [(1, number) for number in range(40)]
 
 
 def test_the_timespan_bounds_the_rows(monitor: Running, client: LogsQueryClient) -> None:
