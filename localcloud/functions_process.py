@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from localcloud import client
+from localcloud.functions_host.exit_codes import NOT_INDEXED
 from localcloud.processes import Child, StackFailed
 
 _READY_SECONDS = 60.0
 _WATCH_SECONDS = 0.1
+_POLL_SECONDS = 0.02
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
 
@@ -39,7 +42,7 @@ class FunctionsProcess:
         self._master_key, self._ca = master_key, ca
         self._log = folder / "logs" / "functions.log"
         self._child: Child | None = None
-        self._wanted = False
+        self._wanted, self._was_ready = False, False
         self._guard = threading.RLock()
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="functions-watch", daemon=True)
@@ -53,12 +56,22 @@ class FunctionsProcess:
                 self._watcher.start()
 
     def wait_until_ready(self) -> None:
-        """Return when every function listens; StackFailed with the host's own words when it does not come up."""
-        with self._guard:
-            child = self._child
-        if child is None:
-            raise StackFailed("The Functions host was not started.")
-        child.wait_until(self._is_ready, seconds=_READY_SECONDS)
+        """Return when every function listens; StackFailed with the host's own words when it does not come up.
+
+        A host that was ready once may die and be replaced meanwhile; one that never was, or does not index, may not.
+        """
+        deadline = time.monotonic() + _READY_SECONDS
+        while not self._is_ready():
+            with self._guard:
+                child = self._child
+            if child is None:
+                raise StackFailed("The Functions host was not started.")
+            if not child.is_running and (not self._was_ready or child.process.returncode == NOT_INDEXED):
+                raise StackFailed(f"The Functions host did not start. Its output ({self._log}):\n{child.output()}")
+            if time.monotonic() > deadline:
+                raise StackFailed(f"The Functions host is not ready. Its output ({self._log}):\n{child.output()}")
+            time.sleep(_POLL_SECONDS)
+        self._was_ready = True
 
     def restart(self) -> None:
         """End it in order if it runs, start it again, and wait until it is ready."""
@@ -85,6 +98,8 @@ class FunctionsProcess:
             self.pid_file.unlink(missing_ok=True)
 
     def _launch(self) -> None:
+        if self._child is not None:
+            self._child.stop()  # it has ended; its pipe has not
         self._child = Child("The Functions host", self._command, self._environment, self._log)
         self.pid_file.write_text(f"{self._child.pid}\n")
 
@@ -97,7 +112,7 @@ class FunctionsProcess:
         pause = _FIRST_PAUSE_SECONDS
         while not self._ended.wait(_WATCH_SECONDS):
             with self._guard:
-                dead = self._wanted and self._child is not None and not self._child.is_running
+                dead = self._wanted and self._was_ready and self._child is not None and not self._child.is_running
             if not dead:
                 continue
             print(f"localcloud: the Functions host ended; starting it again. Its output: {self._log}", file=sys.stderr)

@@ -19,6 +19,7 @@ from localcloud.functions_host.access import Access
 from localcloud.functions_host.admin import Admin
 from localcloud.functions_host.connection import Storage
 from localcloud.functions_host.event_grid_trigger import EventGridTrigger
+from localcloud.functions_host.exit_codes import NOT_INDEXED
 from localcloud.functions_host.functions import QUEUE, TIMER, Function
 from localcloud.functions_host.http_trigger import BODY_LIMIT, HttpTrigger
 from localcloud.functions_host.invocation import Invoker
@@ -32,7 +33,6 @@ _LOG = logging.getLogger("host")
 _STORAGE = "AzureWebJobsStorage"
 #: How long running invocations may go on after SIGTERM.
 GRACE_SECONDS = 5.0
-NOT_INDEXED = 3
 
 
 def run(app: Path, folder: Path, port: int) -> int:
