@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import requests
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, Model
+from azure.ai.ml.entities import Model
 from azure.identity import ManagedIdentityCredential
 
 from localcloud.settings import Settings
@@ -79,7 +79,8 @@ class ArmCloud:
 
     def model(self, name: str, version: str | None = None) -> Model:
         """A registered model of one real file that scikit-learn can load."""
-        return self.ml.models.create_or_update(Model(name=name, version=version, path=str(self.model_folder())))
+        made: Model = self.ml.models.create_or_update(Model(name=name, version=version, path=str(self.model_folder())))
+        return made
 
     def model_folder(self) -> Path:
         """A folder with a trained model, made once."""
@@ -93,22 +94,23 @@ class ArmCloud:
         return folder
 
     def endpoint(self, *deployments: str, traffic: dict[str, int] | None = None) -> str:
-        """A new endpoint with these deployments of one model, and its traffic."""
+        """A new endpoint with these deployments of one model, and its traffic. By raw calls: the SDK polls slowly."""
         name = new_name("ep")
-        endpoint = ManagedOnlineEndpoint(name=name, auth_mode="key")
-        self.ml.online_endpoints.begin_create_or_update(endpoint).result()
-        if deployments and not list(self.ml.models.list(name="shared-model")):
-            self.model("shared-model", "1")
+        self.ended(self.put_traffic(name, {}))
         for deployment in deployments:
-            self.ml.online_deployments.begin_create_or_update(self.deployment(name, deployment)).result()
+            assert self.ended(self.put_deployment(name, deployment))["status"] == "Succeeded"
         if traffic:
             self.ended(self.put_traffic(name, traffic))
         return name
 
-    def deployment(self, endpoint: str, name: str, **changes: Any) -> ManagedOnlineDeployment:
-        """A deployment of the shared model."""
-        values = {"model": "azureml:shared-model:1", "instance_type": SIZE, "instance_count": 1, **changes}
-        return ManagedOnlineDeployment(name=name, endpoint_name=endpoint, **values)
+    def put_deployment(self, endpoint: str, name: str, capacity: int = 1, **properties: Any) -> requests.Response:
+        """A raw PUT of a deployment of the shared model."""
+        if "model" not in properties and not list(self.ml.models.list(name="shared-model")):
+            self.model("shared-model", "1")
+        shared = f"{self.workspace_id}/models/shared-model/versions/1"
+        values = {"endpointComputeType": "Managed", "instanceType": SIZE, "model": shared, **properties}
+        body = {"location": "westeurope", "sku": {"name": "Default", "capacity": capacity}, "properties": values}
+        return self.call("PUT", f"{self.endpoint_path(endpoint)}/deployments/{name}", body)
 
     def put_traffic(
         self, endpoint: str, traffic: dict[str, int], mirror: dict[str, int] | None = None

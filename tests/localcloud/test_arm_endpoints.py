@@ -27,8 +27,8 @@ def refusal(reply: requests.Response) -> dict[str, Any]:
     assert reply.headers["x-ms-response-type"] == "error"
     assert {info["type"] for info in error["additionalInfo"]} >= {"ComponentName", "Correlation", "Time"}
     text = error["details"][0]["message"]
-    nested: dict[str, Any] = json.loads(text[text.index("{") :])
-    return nested["errors"]
+    errors: dict[str, Any] = json.loads(text[text.index("{") :])["errors"]
+    return errors
 
 
 def test_the_sdk_creates_gets_lists_and_deletes_an_endpoint(arm: ArmCloud) -> None:

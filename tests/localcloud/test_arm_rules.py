@@ -1,0 +1,105 @@
+"""The management plane's pure rules: quota, placeholders, references, steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from localcloud.arm.durations import seconds_of
+from localcloud.arm.job_placeholders import fill
+from localcloud.arm.job_steps import pipeline_steps
+from localcloud.arm.quota import cores_needed
+from localcloud.arm.references import AssetReference, DatastorePath, asset_reference, datastore_path
+from localcloud.seams import AzureError, Json, ServingFailed
+
+
+@pytest.mark.parametrize(
+    ("size", "instances", "cores"),
+    [
+        ("Standard_F4s_v2", 1, 8),
+        ("Standard_DS2_v2", 1, 4),
+        ("Standard_DS3_v2", 5, 24),
+        ("Standard_E16s_v3", 1, 32),
+        ("Standard_NC24ads_A100_v4", 2, 72),
+    ],
+)
+def test_a_deployment_needs_a_fifth_more_machines_rounded_up_times_their_cores(
+    size: str, instances: int, cores: int
+) -> None:
+    assert cores_needed(size, instances) == cores
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("PT5S", 5), ("PT1M30S", 90), ("PT0.5S", 0.5), ("P1DT1H", 90_000)])
+def test_iso_durations_are_read(text: str, seconds: float) -> None:
+    assert seconds_of(text, "field") == seconds
+
+
+def test_an_absent_optional_input_takes_its_argument_along() -> None:
+    command = "run $[[--a ${{inputs.a}}]] --b ${{ inputs.b }} > ${{outputs.o}}"
+    assert fill(command, {"b": "2"}, {"o": "/out"}) == "run  --b 2 > /out"
+    assert fill(command, {"a": "1", "b": "2"}, {"o": "/out"}) == "run --a 1 --b 2 > /out"
+
+
+def test_a_placeholder_without_a_value_is_named() -> None:
+    with pytest.raises(ServingFailed, match=r"\$\{\{inputs.missing\}\}"):
+        fill("cat ${{inputs.missing}}", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("azureml:credit:3", AssetReference(None, "models", "credit", "3", None)),
+        ("azureml:credit@latest", AssetReference(None, "models", "credit", None, "latest")),
+        ("azureml://registries/R/models/credit/versions/3", AssetReference("R", "models", "credit", "3", None)),
+        ("azureml://registries/R/models/credit/labels/latest", AssetReference("R", "models", "credit", None, "latest")),
+        ("azureml:/subscriptions/S/workspaces/W/codes/c/versions/1", AssetReference(None, "codes", "c", "1", None)),
+        ("azureml://locations/L/workspaces/W/models/m/versions/2", AssetReference(None, "models", "m", "2", None)),
+        ("https://example.com/model.pkl", None),
+        ("azureml://datastores/d/paths/models", None),
+    ],
+)
+def test_every_way_to_name_an_asset_is_understood(text: str, expected: AssetReference | None) -> None:
+    assert asset_reference(text, "models") == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("azureml://datastores/d/paths/a/b/", DatastorePath("d", "a/b")),
+        ("azureml://subscriptions/S/resourcegroups/G/workspaces/W/datastores/d/paths/a", DatastorePath("d", "a")),
+        ("azureml://jobs/j/outputs/o/paths/p", DatastorePath("workspaceblobstore", "azureml/j/o/p")),
+        ("https://example.com/a", None),
+    ],
+)
+def test_every_way_to_name_a_datastore_path_is_understood(uri: str, expected: DatastorePath | None) -> None:
+    assert datastore_path(uri) == expected
+
+
+def pipeline(**after: str) -> Json:
+    """A pipeline whose steps read from each other."""
+    jobs = {
+        name: {
+            "componentId": "c",
+            "inputs": {"i": {"value": f"${{{{parent.jobs.{other}.outputs.o}}}}", "job_input_type": "literal"}},
+        }
+        for name, other in after.items()
+    }
+    return {"jobType": "Pipeline", "jobs": jobs}
+
+
+def component(_: str) -> Json:
+    """A component with one optional input and one output."""
+    return {
+        "type": "command",
+        "command": "true",
+        "inputs": {"i": {"type": "uri_folder", "optional": True}},
+        "outputs": {"o": {"type": "uri_folder"}},
+    }
+
+
+def test_steps_that_wait_for_each_other_or_for_nobody_are_refused() -> None:
+    with pytest.raises(AzureError, match="invalid") as cycle:
+        pipeline_steps(pipeline(a="b", b="a"), component)
+    assert "wait for each other" in cycle.value.details[0]["message"]
+    with pytest.raises(AzureError, match="invalid") as missing:
+        pipeline_steps(pipeline(a="nobody"), component)
+    assert "does not exist" in missing.value.details[0]["message"]
