@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,14 @@ class Settings:
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings with every `LOCALCLOUD_*` value laid over the defaults; ValueError names the variable that is wrong."""
-    settings = Settings()
+    given: dict[str, Any] = {}
     for field in fields(Settings):
         name = f"LOCALCLOUD_{field.name.upper()}"
         if (text := environment.get(name)) is None:
             continue
-        kind = type(getattr(settings, field.name))
+        kind = type(getattr(Settings, field.name))
         try:
-            value = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
+            given[field.name] = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
         except ValueError:
             raise ValueError(f"{name}: {text!r} is not a {kind.__name__}") from None
-        settings = replace(settings, **{field.name: value})
-    return settings
+    return Settings(**given)
