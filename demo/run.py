@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from demo import data, summary
 from demo.client import LiveTraffic
 from demo.models.versions import train_all
-from demo.monitoring import Monitoring
+from demo.monitoring import Monitoring, SetupFailed
 from demo.pager import Pager
 from demo.stack import LocalStack
 from demo.stories import STORIES, Stage, Story
@@ -30,7 +30,9 @@ from demo.workspace import ENDPOINT, Workspace
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-PLACE = f"credit-default/local/{ENDPOINT}"
+POLICY = "credit-default"
+POLICY_SECONDS = 30.0
+PLACE = f"{POLICY}/local/{ENDPOINT}"
 """policy/target/endpoint, as URLs and blob names have it."""
 SETTINGS = {"minute_seconds": "5"}
 """A minute of Azure's metrics and alert rules takes five seconds; all else is localcloud's default."""
@@ -83,7 +85,7 @@ class Run:
         workspace = Workspace(env, arm, credential, self._stack.logs / "sdk.log")
         watch = Watch(self._app, arm, f"/api/rollouts/{PLACE}", workspace.endpoint_id)
         pager = Pager()
-        self._stage = Stage(workspace, watch, pager, trained, rows, self._start_clients)
+        self._stage = Stage(workspace, watch, pager, trained, rows, self._start_clients, self._timeline.say)
         self._set_up(workspace, pager, arm, rows)
         watch.start()
         self._ending.callback(watch.stop)
@@ -122,7 +124,22 @@ class Run:
         monitoring.watch_latency(workspace.endpoint_id)
         monitoring.watch_drift(monitoring.log_workspace_id(LOG_WORKSPACE), env["REGION"])
         workspace.upload_policy()
-        self._timeline.say("  the policy is uploaded; from here on nobody tells Understudy anything")
+        self._wait_for_policy()
+        self._timeline.say("  the policy is in force; from here on nobody tells Understudy anything")
+
+    def _wait_for_policy(self) -> None:
+        """Until then an event about a new version means nothing to the app (it would find the version later)."""
+        assert self._app is not None
+        deadline = time.monotonic() + POLICY_SECONDS
+        while time.monotonic() < deadline:
+            health = self._app.call("GET", "/api/health").body
+            if isinstance(health, dict):
+                if errors := health.get("policy_errors"):
+                    raise SetupFailed(f"the app refuses the demo's policy: {errors}")
+                if POLICY in health.get("policies", ()):
+                    return
+            time.sleep(0.2)
+        raise SetupFailed(f"the policy was not in force {POLICY_SECONDS:g} s after it was uploaded")
 
     def _start_clients(self) -> LiveTraffic:
         assert self._stage is not None

@@ -30,6 +30,8 @@ class Stage:
     data: Data
     open_doors: Callable[[], LiveTraffic]
     """Starts the clients; called once there is somebody to answer them."""
+    say: Callable[[str], None]
+    """One line for the timeline."""
     traffic: LiveTraffic | None = None
     notes: dict[str, str] = field(default_factory=dict)
     """Measurements by name."""
@@ -91,6 +93,7 @@ def slow_version(stage: Stage) -> str:
         unless=_must_not_end("4"),
     )
     page = _paged(stage, LATENCY_RULE, after=begun, seconds=60, unless=_must_not_end("4"))
+    stage.say(f"  alert {LATENCY_RULE} fired")
     back = stage.watch.wait_until("all traffic is back on version 2", lambda now: now.all_on(live), seconds=60)
     stage.notes["from alert to the old version at 100 %"] = f"{max(0.0, back.at - page.at):.1f} s"
     now = stage.watch.wait_until("the rollback is recorded", lambda now: _ended(now, "4"), seconds=30)
@@ -105,9 +108,12 @@ def drifting_traffic(stage: Stage) -> str:
         raise StoryFailed(f"the drift alert fired {time.monotonic() - early.at:.0f} s before the traffic drifted")
     known, begun = set(stage.workspace.job_states()), time.monotonic()
     _clients(stage).send_from_now_on(rows(drifted(stage.data.traffic)))
+    stage.say("  clients now send other customers: older, with lower limits, higher bills and later payments")
     page = _paged(stage, DRIFT_RULE, after=begun, seconds=90)
     stage.notes["from drifted traffic to the drift alert"] = f"{page.at - begun:.1f} s"
+    stage.say(f"  alert {DRIFT_RULE} fired, {page.at - begun:.1f} s after the traffic changed")
     job = _new_job(stage, known, seconds=60)
+    stage.say(f"  training job {job} started")
     stage.watch.wait_until(
         "version 5 is rolled out",
         lambda now: now.rollout.version == "5",
@@ -115,6 +121,7 @@ def drifting_traffic(stage: Stage) -> str:
         unless=lambda _: _failed_job(stage, job),
     )
     stage.notes["from the drift alert to version 5 registered"] = f"{time.monotonic() - page.at:.1f} s"
+    stage.say("  the job registered version 5")
     now = _wait_for_done(stage, "5", seconds=120)
     _must_have_gone_through(now, "shadow", "canary", "full")
     return f"job {job} registered version 5; {' -> '.join(now.rollout.phases)}"

@@ -19,7 +19,7 @@ BAR = 40
 REDRAW_SECONDS = 0.25
 HEARTBEAT_SECONDS = 5.0
 _GLYPHS = "█▓▒░"
-_REASON_LENGTH = 110
+_LINE = 150
 
 
 class Timeline:
@@ -83,7 +83,7 @@ class Timeline:
                     self._erase()
                     self._draw()
                 elif time.monotonic() - self._spoke > HEARTBEAT_SECONDS:
-                    self._stream.write("".join(f"{self._clock()}    {line}\n" for line in self._status()))
+                    self._stream.write(f"{self._clock()}    · {self._heartbeat()}\n")
                     self._spoke = time.monotonic()
                 self._stream.flush()
 
@@ -98,7 +98,7 @@ class Timeline:
         if moved:
             flags = f" [{', '.join(seen.flags)}]" if seen.flags else ""
             reason = f": {'; '.join(seen.reasons)}" if seen.reasons else ""
-            self.say(f"  version {seen.version} {seen.phase}{flags}{reason}"[: _REASON_LENGTH + 40])
+            self.say(f"  version {seen.version} {seen.phase}{flags}{reason}"[:_LINE])
 
     def _status(self) -> list[str]:
         lines = [f"{self._story} ({time.monotonic() - self._story_began:.0f} s)"]
@@ -107,11 +107,21 @@ class Timeline:
             lines.append(bar(now, self._watch.versions))
             if now.rollout.phase:
                 reasons = "; ".join(now.rollout.reasons)
-                lines.append(f"version {now.rollout.version} {now.rollout.phase}: {reasons}"[:_REASON_LENGTH])
+                lines.append(f"version {now.rollout.version} {now.rollout.phase}: {reasons}"[:_LINE])
         if self._traffic is not None:
             counts = self._traffic.counts()
             lines.append(f"clients: {counts.sent:,} requests, {counts.failed} failed, p95 {counts.slow_ms:.0f} ms")
         return lines
+
+    def _heartbeat(self) -> str:
+        """The same on one line, without the bar, which was printed when it changed."""
+        parts = [f"{time.monotonic() - self._story_began:.0f} s"]
+        if self._traffic is not None:
+            counts = self._traffic.counts()
+            parts.append(f"{counts.sent:,} requests, {counts.failed} failed, p95 {counts.slow_ms:.0f} ms")
+        if self._watch is not None and (seen := self._watch.now.rollout).phase:
+            parts.append(f"version {seen.version} {seen.phase}: {'; '.join(seen.reasons)}")
+        return " · ".join(parts)[:_LINE]
 
     def _draw(self) -> None:
         if not self._live or self._ended.is_set():
