@@ -21,13 +21,13 @@ help: ## this list
 setup: $(VENV)/python-ready node_modules/ready ## virtual environment and Azurite (a second time: instant)
 
 demo: setup ## the five stories with live traffic; DATA=file.csv uses your rows
-	@$(PY) -m demo $(if $(DATA),--data "$(DATA)")
+	@exec $(PY) -m demo $(if $(DATA),--data "$(DATA)")
 
 test: setup ## every test; ARGS="-k name" for some
-	@$(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest $(ARGS)
 
 local: setup ## a local Azure with the app on it, until Ctrl-C; POLICIES=folder
-	@$(PY) -m localcloud up --with-parent --folder "$(FOLDER)" --policies "$(POLICIES)" $(ARGS)
+	@exec $(PY) -m localcloud up --with-parent --folder "$(FOLDER)" --policies "$(POLICIES)" $(ARGS)
 
 lint: setup ## ruff, mypy, the walls between the rooms
 	@$(BIN)/ruff check .

