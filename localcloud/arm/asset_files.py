@@ -7,9 +7,9 @@ files.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 import ssl
+import uuid
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -82,9 +82,9 @@ class AssetFiles:
     def _locate(self, scope: Scope, reference: str, kind: str) -> LocalAsset:
         keep_name = kind == "models"
         if (found := self.version(scope, reference, kind)) is None:
-            place = hashlib.sha256(reference.encode()).hexdigest()[:16]
-            name = PurePosixPath(urlsplit(reference).path).name or "path"
-            return LocalAsset(name, "1", reference, self._root / "paths" / place, keep_name)
+            # A plain path has no versions, and what lies there may change: a new folder each time.
+            place = self._root / "paths" / uuid.uuid4().hex
+            return LocalAsset(_base_name(reference), "1", reference, place, keep_name)
         owner, name, version = found
         # Ends like Azure's own path, .../azureml-models/NAME/VERSION: scoring scripts read both from AZUREML_MODEL_DIR.
         folder = self._root / owner.kind / kind / f"{version.created:%Y%m%dT%H%M%S%f}" / name / version.version

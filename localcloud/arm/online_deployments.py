@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from localcloud.arm.asset_files import AssetFiles
+from localcloud.arm.asset_files import AssetFiles, LocalAsset
 from localcloud.arm.durations import seconds_of
 from localcloud.arm.envelope import invalid
 from localcloud.arm.online_bodies import deployment_body, deployment_properties, user_properties
@@ -83,9 +83,10 @@ class OnlineDeployments:
         if known is None:
             check_name(name, "deployment")
         self._check(endpoint, known, wanted)
-        spec = self._spec(endpoint, wanted)
+        assets = self._files_of(endpoint, wanted)
+        spec = self._spec(endpoint, wanted, *assets)
         deployment = self._store_wanted(endpoint, known, wanted)
-        return self._start(request, endpoint, deployment, spec, resource_id)
+        return self._start(request, endpoint, deployment, spec, assets)
 
     @staticmethod
     def _check_endpoint(endpoint: Endpoint) -> None:
@@ -117,12 +118,18 @@ class OnlineDeployments:
         key = endpoint.arm_id.lower()
         check_quota(self._store, self._cloud.settings, key, wanted.name, size, wanted.instances)
 
-    def _spec(self, endpoint: Endpoint, wanted: Deployment) -> ServingSpec:
-        """What to serve; refuses ids that name nothing. The folders are filled by the operation."""
+    def _files_of(self, endpoint: Endpoint, wanted: Deployment) -> tuple[LocalAsset | None, LocalAsset | None]:
+        """The model's and the code's files, still to be fetched; refuses ids that name nothing."""
+        model_id = wanted.properties["model"]
+        code_id = (wanted.properties["codeConfiguration"] or {}).get("codeId")
+        model = self._files.model(endpoint.scope, model_id) if model_id else None
+        return model, self._files.code(endpoint.scope, code_id) if code_id else None
+
+    def _spec(
+        self, endpoint: Endpoint, wanted: Deployment, model: LocalAsset | None, code: LocalAsset | None
+    ) -> ServingSpec:
+        """What to serve, once the folders are filled."""
         properties = wanted.properties
-        model = self._files.model(endpoint.scope, properties["model"]) if properties["model"] else None
-        code = properties["codeConfiguration"] or {}
-        code_id = code.get("codeId")
         requests = properties["requestSettings"]
         return ServingSpec(
             resource_id=endpoint.arm_id.lower(),
@@ -131,8 +138,8 @@ class OnlineDeployments:
             model_path=model.folder if model else self._files.empty_folder(),
             model_name=model.name if model else "",
             model_version=model.version if model else "",
-            code_path=self._files.code(endpoint.scope, code_id).folder if code_id else None,
-            scoring_script=code.get("scoringScript"),
+            code_path=code.folder if code else None,
+            scoring_script=(properties["codeConfiguration"] or {}).get("scoringScript"),
             environment_variables={k: str(v) for k, v in properties["environmentVariables"].items()},
             instance_count=wanted.instances,
             max_concurrent_requests_per_instance=int(requests["maxConcurrentRequestsPerInstance"] or 1),
@@ -147,16 +154,19 @@ class OnlineDeployments:
         return wanted
 
     def _start(
-        self, request: web.Request, endpoint: Endpoint, deployment: Deployment, spec: ServingSpec, resource_id: str
+        self,
+        request: web.Request,
+        endpoint: Endpoint,
+        deployment: Deployment,
+        spec: ServingSpec,
+        assets: tuple[LocalAsset | None, LocalAsset | None],
     ) -> web.Response:
-        model_id = deployment.properties["model"]
-        code_id = (deployment.properties["codeConfiguration"] or {}).get("codeId")
+        resource_id = f"{endpoint.arm_id}/deployments/{deployment.name}"
 
         async def provision() -> None:
-            if model_id:
-                await self._files.fetch(self._files.model(endpoint.scope, model_id))
-            if code_id:
-                await self._files.fetch(self._files.code(endpoint.scope, code_id))
+            for asset in assets:
+                if asset:
+                    await self._files.fetch(asset)
             await self._cloud.serving.start_deployment(spec)
             deployment.state, deployment.ever_succeeded, deployment.modified = "Succeeded", True, utc_now()
 
