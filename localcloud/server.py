@@ -6,6 +6,7 @@ must be present (any audience) where Azure wants one.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ def build(settings: Settings, base_url: str, folder: Path, ca_file: Path, blobs:
     """The application of one local cloud, ready to be run."""
     cloud = Cloud(settings=settings, base_url=base_url, folder=folder, ca_file=ca_file)
     cloud.blobs = blobs
-    app = web.Application(middlewares=[_answer_errors, _require_token], client_max_size=_MAX_BODY)
+    app = web.Application(middlewares=[_answer, _require_token], client_max_size=_MAX_BODY)
     app[CLOUD] = cloud
     app.on_response_prepare.append(ReplyHeaders(cloud).on_prepare)
     app.on_cleanup.append(_close)
@@ -38,7 +39,16 @@ def build(settings: Settings, base_url: str, folder: Path, ca_file: Path, blobs:
 
 
 @web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = time.perf_counter()
+    response = await _handle(request, handler)
+    if not response.prepared:
+        response.headers["x-request-time"] = f"{time.perf_counter() - started:.3f}"
+    return response
+
+
+async def _handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer; what it raises, as ARM's envelope."""
     region = request.app[CLOUD].settings.region
     try:
         return await handler(request)
