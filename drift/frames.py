@@ -42,17 +42,24 @@ def comparable(reference: pd.DataFrame, current: pd.DataFrame, kinds: Mapping[st
         if missing:
             skipped[name] = f"not in the {' nor in the '.join(missing)}"
             continue
+        if empty := _empty(reference[name], current[name]):
+            skipped[name] = empty
+            continue
         kind = kinds.get(name) or _kind(reference[name], current[name])
         if kind is None:
             skipped[name] = "nearly every value is another one, like an id or free text; name its kind to measure it"
             continue
         one, two = _clean(reference[name], kind), _clean(current[name], kind)
-        empty = [where for where, column in (("baseline", one), ("window", two)) if not column.notna().any()]
-        if empty:
-            skipped[name] = f"no value in the {' nor in the '.join(empty)}"
+        if empty := _empty(one, two):
+            skipped[name] = f"{empty} that is a number"
             continue
         left[name], right[name], found[name] = one, two, kind
     return Comparable(pd.DataFrame(left), pd.DataFrame(right), found, skipped)
+
+
+def _empty(reference: pd.Series, current: pd.Series) -> str | None:
+    empty = [where for where, column in (("baseline", reference), ("window", current)) if not column.notna().any()]
+    return f"no value in the {' nor in the '.join(empty)}" if empty else None
 
 
 def _kind(reference: pd.Series, current: pd.Series) -> Kind | None:

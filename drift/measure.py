@@ -46,6 +46,8 @@ def measure(frames: Comparable, share: float) -> Measured | None:
     """Measure every comparable feature; None when there is none. `share` of drifted features is dataset drift."""
     if not frames.kinds:
         return None
+    import evidently.presets  # noqa: F401 - outside the try: a broken installation is no broken column
+
     try:
         return _measured(frames, share)
     except Exception:  # one bad column loses Evidently's whole report, with whatever exception numpy has for it
