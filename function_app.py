@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
+from cloud.settings import Settings
+
 if TYPE_CHECKING:
-    from cloud.settings import Settings
     from rollout.context import Context
     from rollout.intake import Answer
 
@@ -23,24 +24,22 @@ logger = logging.getLogger("understudy")
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 STORAGE = "AzureWebJobsStorage"
-ROLE = os.environ.get("UNDERSTUDY_ROLE", "all")
+ROLE = Settings.value(os.environ, "role")
 CONTROL = ROLE in ("all", "control")
 ANALYSIS = ROLE in ("all", "analysis")
 
 
-def schedule(name: str, default: str) -> str:
-    """The NCRONTAB schedule of a timer: `UNDERSTUDY_<NAME>_SCHEDULE`, or its default."""
-    return os.environ.get(f"UNDERSTUDY_{name}_SCHEDULE") or default
+def schedule(name: str) -> str:
+    """The NCRONTAB schedule of a timer."""
+    return Settings.value(os.environ, f"{name}_schedule")
 
 
 # --- wiring -----------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
-def settings() -> "Settings":
+def settings() -> Settings:
     """The app's settings; a wrong one is told when the first door is used."""
-    from cloud.settings import Settings
-
     return Settings.from_env(os.environ)
 
 
@@ -144,7 +143,7 @@ if CONTROL:
             logger.info("a version was registered for %s/%s/%s", place.policy, place.target, place.endpoint)
 
     @app.function_name("discover_versions")
-    @app.timer_trigger(arg_name="timer", schedule=schedule("DISCOVER", "0 */5 * * * *"))
+    @app.timer_trigger(arg_name="timer", schedule=schedule("discover"))
     def discover_versions(timer: func.TimerRequest) -> None:
         """List versions and tags of watched models and queue what changed."""
         from rollout.discover import discover
@@ -152,7 +151,7 @@ if CONTROL:
         timed("discover_versions", lambda: "; ".join(discover(context())))
 
     @app.function_name("advance_rollouts")
-    @app.timer_trigger(arg_name="timer", schedule=schedule("ADVANCE", "*/30 * * * * *"))
+    @app.timer_trigger(arg_name="timer", schedule=schedule("advance"))
     def advance_rollouts(timer: func.TimerRequest) -> None:
         """Read changed policies and queue every rollout in flight that is due."""
         from rollout.intake import queue_due
@@ -295,7 +294,7 @@ if ANALYSIS:
         return work
 
     @app.function_name("export_logs")
-    @app.timer_trigger(arg_name="timer", schedule=schedule("EXPORT", "0 */5 * * * *"))
+    @app.timer_trigger(arg_name="timer", schedule=schedule("export"))
     def export_logs(timer: func.TimerRequest) -> None:
         """Queue the windows of inference logs that are closed."""
         from export.doors import queue_due
@@ -311,7 +310,7 @@ if ANALYSIS:
         run(export_context(), work_of(message), context().clock())
 
     @app.function_name("measure_drift")
-    @app.timer_trigger(arg_name="timer", schedule=schedule("DRIFT", "30 */5 * * * *"))
+    @app.timer_trigger(arg_name="timer", schedule=schedule("drift"))
     def measure_drift(timer: func.TimerRequest) -> None:
         """Queue the endpoints whose drift is due."""
         from drift.doors import queue_due

@@ -1,4 +1,6 @@
-"""Every setting of the app, with type and default, in one place (docs/settings.md is made from it).
+"""Every setting of the app, with type and default, in one place.
+
+`python -m cloud.settings` writes docs/settings.md from it.
 
 The defaults are Azure's public cloud; other clouds and the tests point the same settings elsewhere.
 """
@@ -37,6 +39,10 @@ class Settings:
     aml_cloud_metadata: str = _setting("", "Its endpoints as JSON: the six keys of MLClient's cloud_metadata")
     look_seconds: float = _setting(30.0, "Time between two looks at a rollout in flight")
     alert_seconds: float = _setting(5.0, "How long the alert webhook may spend on the rollback itself")
+    advance_schedule: str = _setting("*/30 * * * * *", "When rollouts in flight are queued (NCRONTAB, six fields, UTC)")
+    discover_schedule: str = _setting("0 */5 * * * *", "When versions and tags of watched models are listed")
+    export_schedule: str = _setting("0 */5 * * * *", "When closed windows of inference logs are queued")
+    drift_schedule: str = _setting("30 */5 * * * *", "When endpoints whose drift is due are queued")
     app_insights: str = _setting(
         "", "Application Insights connection string", name="APPLICATIONINSIGHTS_CONNECTION_STRING"
     )
@@ -72,6 +78,12 @@ class Settings:
         settings._check()
         return settings
 
+    @classmethod
+    def value(cls, environment: Mapping[str, str], name: str) -> str:
+        """One text setting by itself, for what must be known before the others are needed (role, schedules)."""
+        default: str = {f.name: f.default for f in fields(cls)}[name]
+        return environment.get(cls.variable(name), "") or default
+
     def _check(self) -> None:
         if self.role not in ROLES:
             raise SettingsError(f"UNDERSTUDY_ROLE: {self.role!r} is none of {', '.join(ROLES)}")
@@ -82,3 +94,32 @@ class Settings:
             _ = self.cloud_metadata
         except ValueError as error:
             raise SettingsError(f"UNDERSTUDY_AML_CLOUD_METADATA is not JSON: {error}") from None
+
+
+def reference() -> str:
+    """docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables of the function app. Written by `python -m cloud.settings`; do not edit.",
+        "",
+        "| variable | type | default | what it is |",
+        "| --- | --- | --- | --- |",
+    ]
+    for one in fields(Settings):
+        kind = "seconds" if isinstance(one.default, float) else "text"
+        default = f"`{one.default:g}`" if isinstance(one.default, float) else f"`{one.default}`" if one.default else ""
+        lines.append(f"| `{Settings.variable(one.name)}` | {kind} | {default} | {one.metadata['text']} |")
+    lines += [
+        "",
+        "The host's own storage connection is `AzureWebJobsStorage`, by managed identity: `AzureWebJobsStorage__blobServiceUri`,",
+        "`AzureWebJobsStorage__queueServiceUri` and `AzureWebJobsStorage__credential=managedidentity` (with `__clientId` for a",
+        "user-assigned identity). It must be the same account as `UNDERSTUDY_BLOB_URL` and `UNDERSTUDY_QUEUE_URL`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    Path(__file__).parents[1].joinpath("docs", "settings.md").write_text(reference())
