@@ -128,6 +128,8 @@ def _host_storage(at: Addresses) -> dict[str, str]:
         "AzureWebJobsStorage__queueServiceUri": at.account.queue_url,
         "AzureWebJobsStorage__credential": "managedidentity",
         "FUNCTIONS_WORKER_RUNTIME": "python",
+        # The worker's default (cpus + 4) would let a few slow queue messages keep an alert waiting.
+        "PYTHON_THREADPOOL_THREAD_COUNT": "32",
     }
 
 

@@ -26,6 +26,7 @@ _MODULE = "function_app"
 _NAME = re.compile(r"^[a-z][a-z0-9_\-]{0,127}$", re.IGNORECASE)
 _SETTING = re.compile(r"%([^%]+)%")
 _RAW_TYPES = (str, bytes)
+_ANY_METHOD = "*"
 
 
 class AppFailed(Exception):
@@ -143,17 +144,19 @@ def _resolved(value: Any, environment: Mapping[str, str]) -> Any:
 
 def _check_routes(functions: list[Function]) -> list[Function]:
     """The first function with a route and method keeps it; a later one that overlaps fails to load."""
-    taken: set[tuple[str, str]] = set()
+    taken: dict[str, set[str]] = {}
     checked = []
     for function in functions:
         if function.trigger == HTTP and function.problem is None:
             route = str(function.settings.get("route") or function.name).lower()
-            wanted = {(route, method) for method in function.settings.get("methods") or ("*",)}
-            if any(route == other and "*" in (method, *(m for _, m in wanted)) for other, method in taken) or (
-                wanted & taken
-            ):
+            methods = set(function.settings.get("methods") or (_ANY_METHOD,))
+            if _overlap(methods, taken.get(route, set())):
                 function = replace(function, problem=f"The route '{route}' is used by another function.")
             else:
-                taken |= wanted
+                taken.setdefault(route, set()).update(methods)
         checked.append(function)
     return checked
+
+
+def _overlap(methods: set[str], others: set[str]) -> bool:
+    return bool(others) and bool(methods & others or _ANY_METHOD in methods | others)
