@@ -50,6 +50,7 @@ class Run:
         self._stage: Stage | None = None
         self._app: Web | None = None
         self._origin = ""
+        self._began = time.monotonic()
 
     @property
     def logs(self) -> Path:
@@ -103,6 +104,7 @@ class Run:
         if stage.traffic is not None:
             stage.traffic.stop()
         stage.watch.stop()
+        stage.notes["the whole demo so far"] = f"{time.monotonic() - self._began:.0f} s"
         saw = summary.judge(stage.traffic, stage.watch.readings, stage.watch.versions)
         told = summary.text(self._outcomes, saw, stage.notes, self._keep_reports(stage, self._app), self._origin)
         succeeded = len(self._outcomes) == len(STORIES) and all(outcome.succeeded for outcome in self._outcomes)
@@ -160,6 +162,7 @@ class Run:
             told, succeeded = self._stack.failure() or str(error), False
         outcome = Outcome(story.letter, story.title, succeeded, time.monotonic() - begun, told)
         self._outcomes.append(outcome)
+        self._timeline.tell_changes()
         mark = "✔" if succeeded else "✘"
         self._timeline.say(f"{mark} {story.letter} after {outcome.seconds:.1f} s: {told}")
         return succeeded

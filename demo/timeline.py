@@ -29,7 +29,7 @@ class Timeline:
         self._stream = stream or sys.stdout
         self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
         self._began = time.monotonic()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="timeline")
         self._drawn = 0
@@ -76,9 +76,8 @@ class Timeline:
 
     def _run(self) -> None:
         while not self._ended.wait(REDRAW_SECONDS):
-            if self._watch is not None:
-                self._tell_changes(self._watch.now, self._watch.versions)
             with self._lock:
+                self.tell_changes()
                 if self._live:
                     self._erase()
                     self._draw()
@@ -87,14 +86,19 @@ class Timeline:
                     self._spoke = time.monotonic()
                 self._stream.flush()
 
-    def _tell_changes(self, now: Now, versions: Mapping[str, str]) -> None:
+    def tell_changes(self) -> None:
+        """Say what the last look shows that was not said yet."""
+        if self._watch is None:
+            return
+        now, versions = self._watch.now, self._watch.versions
         seen = now.rollout
         state = (seen.version, seen.phase, seen.flags, _shares(now.traffic), _shares(now.mirror))
         if not seen.phase or state == self._said:
             return
-        moved = self._said[:3] != state[:3]
+        moved, split = self._said[:3] != state[:3], self._said[3:] != state[3:]
         self._said = state
-        self.say(f"  {bar(now, versions)}")
+        if split:
+            self.say(f"  {bar(now, versions)}")
         if moved:
             flags = f" [{', '.join(seen.flags)}]" if seen.flags else ""
             reason = f": {'; '.join(seen.reasons)}" if seen.reasons else ""
