@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cloud.errors import Permanent, Temporary
@@ -28,7 +29,6 @@ class Insights:
 
     def __init__(self, connection_string: str) -> None:
         self._connection_string = connection_string
-        self._exporter: AzureMonitorLogExporter | None = None
 
     def trace(self, message: Mapping[str, Any]) -> None:
         """Send one message as one line of JSON at level Information.
@@ -41,23 +41,24 @@ class Insights:
         text = json.dumps(message, allow_nan=False, separators=(",", ":"))
         if len(text) > LONGEST_MESSAGE:
             raise Permanent(f"a log message of {len(text)} characters is over {LONGEST_MESSAGE}: split it")
-        if self._service().export([_record(text)]) is not LogRecordExportResult.SUCCESS:
+        if _exporter(self._connection_string).export([_record(text)]) is not LogRecordExportResult.SUCCESS:
             raise Temporary("sending a message to Application Insights: it was not accepted")
 
-    def _service(self) -> AzureMonitorLogExporter:
-        if self._exporter is None:
-            from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter
 
-            try:
-                self._exporter = AzureMonitorLogExporter(
-                    connection_string=self._connection_string,
-                    disable_offline_storage=True,  # a kept message would be sent again next to the caller's own retry
-                    timeout=10.0,
-                    retry_total=2,
-                )
-            except ValueError as error:
-                raise Permanent(f"APPLICATIONINSIGHTS_CONNECTION_STRING cannot be used: {error}") from error
-        return self._exporter
+@lru_cache(maxsize=4)
+def _exporter(connection_string: str) -> AzureMonitorLogExporter:
+    """One for the whole process: each has its own connections and, on Azure, its own statistics thread."""
+    from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter
+
+    try:
+        return AzureMonitorLogExporter(
+            connection_string=connection_string,
+            disable_offline_storage=True,  # a kept message would be sent again next to the caller's own retry
+            timeout=10.0,
+            retry_total=2,
+        )
+    except ValueError as error:
+        raise Permanent(f"APPLICATIONINSIGHTS_CONNECTION_STRING cannot be used: {error}") from error
 
 
 def _record(text: str) -> Any:

@@ -81,8 +81,7 @@ class Settings:
     @classmethod
     def value(cls, environment: Mapping[str, str], name: str) -> str:
         """One text setting by itself, for what must be known before the others are needed (role, schedules)."""
-        default: str = {f.name: f.default for f in fields(cls)}[name]
-        return environment.get(cls.variable(name), "") or default
+        return environment.get(cls.variable(name), "") or str(getattr(cls, name))
 
     def _check(self) -> None:
         if self.role not in ROLES:
@@ -94,6 +93,13 @@ class Settings:
             _ = self.cloud_metadata
         except ValueError as error:
             raise SettingsError(f"UNDERSTUDY_AML_CLOUD_METADATA is not JSON: {error}") from None
+
+
+_STORAGE_NOTE = """\
+The host's own storage connection is `AzureWebJobsStorage`, by managed identity:
+`AzureWebJobsStorage__blobServiceUri`, `AzureWebJobsStorage__queueServiceUri` and
+`AzureWebJobsStorage__credential=managedidentity` (with `__clientId` for a user-assigned identity). It must be the same
+account as `UNDERSTUDY_BLOB_URL` and `UNDERSTUDY_QUEUE_URL`."""
 
 
 def reference() -> str:
@@ -110,12 +116,7 @@ def reference() -> str:
         kind = "seconds" if isinstance(one.default, float) else "text"
         default = f"`{one.default:g}`" if isinstance(one.default, float) else f"`{one.default}`" if one.default else ""
         lines.append(f"| `{Settings.variable(one.name)}` | {kind} | {default} | {one.metadata['text']} |")
-    lines += [
-        "",
-        "The host's own storage connection is `AzureWebJobsStorage`, by managed identity: `AzureWebJobsStorage__blobServiceUri`,",
-        "`AzureWebJobsStorage__queueServiceUri` and `AzureWebJobsStorage__credential=managedidentity` (with `__clientId` for a",
-        "user-assigned identity). It must be the same account as `UNDERSTUDY_BLOB_URL` and `UNDERSTUDY_QUEUE_URL`.",
-    ]
+    lines += ["", _STORAGE_NOTE]
     return "\n".join(lines) + "\n"
 
 
