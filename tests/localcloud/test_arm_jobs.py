@@ -150,6 +150,29 @@ def test_a_command_that_fails_fails_the_job_with_its_last_output(ml: MLClient) -
         ml.jobs.stream(job.name)
 
 
+def test_the_first_step_that_fails_fails_the_pipeline_and_its_dependants_never_start(arm: ArmCloud) -> None:
+    name, job = new_name("part").replace("-", "_"), new_name("job")
+    folder = {"type": "uri_folder"}
+    bad = {"type": "command", "command": "echo broken; false", "outputs": {"o": folder}}
+    late = {"type": "command", "command": "echo never", "inputs": {"i": folder}, "outputs": {}}
+    for version, spec in (("1", bad), ("2", late)):
+        path = f"{arm.workspace_id}/components/{name}/versions/{version}"
+        assert arm.call("PUT", path, {"properties": {"componentSpec": spec}}).status_code == 201
+    reads = {"i": {"value": "${{parent.jobs.first.outputs.o}}", "job_input_type": "literal"}}
+    jobs = {"second": {"componentId": f"{name}:2", "inputs": reads}, "first": {"componentId": f"{name}:1"}}
+    path = f"{arm.workspace_id}/jobs/{job}"
+    assert arm.call("PUT", path, {"properties": {"jobType": "Pipeline", "jobs": jobs}}).status_code == 201
+
+    def failed() -> bool | None:
+        return arm.call("GET", path).json()["properties"]["status"] == "Failed" or None
+
+    until(failed)
+
+    details = arm.call("GET", f"{arm.url}/history/v1.0{arm.workspace_id}/runs/{job}/details").json()
+    assert "first exited with 1. Its last output:\nbroken" in details["error"]["error"]["message"]
+    assert "never" not in arm.call("GET", f"{arm.url}/joblogs/{job}").text
+
+
 def test_a_cancelled_job_ends_with_everything_that_it_started(arm: ArmCloud, ml: MLClient, tmp_path: Path) -> None:
     marker = tmp_path / "alive"
     script = f"(while true; do touch {marker}; sleep 0.05; done) & wait"

@@ -1,15 +1,20 @@
-"""The management plane's pure rules: quota, placeholders, references, steps."""
+"""The management plane's own rules: quota, placeholders, references, steps, what an operation blocks."""
 
 from __future__ import annotations
+
+import asyncio
+from pathlib import Path
 
 import pytest
 
 from localcloud.arm.durations import seconds_of
 from localcloud.arm.job_placeholders import fill
 from localcloud.arm.job_steps import pipeline_steps
+from localcloud.arm.operations import Operations
 from localcloud.arm.quota import cores_needed
 from localcloud.arm.references import AssetReference, DatastorePath, asset_reference, datastore_path
-from localcloud.seams import AzureError, Json, ServingFailed
+from localcloud.seams import AzureError, Cloud, Json, ServingFailed
+from localcloud.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -103,3 +108,37 @@ def test_steps_that_wait_for_each_other_or_for_nobody_are_refused() -> None:
     with pytest.raises(AzureError, match="invalid") as missing:
         pipeline_steps(pipeline(a="nobody"), component)
     assert "does not exist" in missing.value.details[0]["message"]
+
+
+@pytest.mark.parametrize(("lock", "sibling_blocked"), [("endpoint", True), ("resource", False)])
+def test_what_a_running_operation_blocks_is_a_setting(lock: str, sibling_blocked: bool, tmp_path: Path) -> None:
+    settings = Settings(operation_lock=lock)
+    cloud = Cloud(settings=settings, base_url="https://localhost", folder=tmp_path, ca_file=tmp_path)
+
+    async def provision_blue_and_ask() -> list[bool]:
+        operations, finish = Operations(cloud, "workspace"), asyncio.Event()
+
+        async def work() -> None:
+            await finish.wait()
+
+        running = operations.start("od", "/ws/onlineEndpoints/E/deployments/blue", "Put", 0, work, lambda: None)
+        asked = [
+            _is_refused(operations, "/ws/onlineEndpoints/e/deployments/blue"),
+            _is_refused(operations, "/ws/onlineEndpoints/e/deployments/green"),
+            _is_refused(operations, "/ws/onlineEndpoints/e"),
+            _is_refused(operations, "/ws/onlineEndpoints/e", whole=True),
+        ]
+        finish.set()
+        assert running.task is not None
+        await running.task
+        return [*asked, _is_refused(operations, "/ws/onlineEndpoints/e", whole=True)]
+
+    assert asyncio.run(provision_blue_and_ask()) == [True, sibling_blocked, sibling_blocked, True, False]
+
+
+def _is_refused(operations: Operations, resource_id: str, *, whole: bool = False) -> bool:
+    try:
+        operations.refuse_overlap(resource_id, "/ws/onlineEndpoints/e", whole=whole)
+    except AzureError as error:
+        return error.status == 409
+    return False
