@@ -23,12 +23,12 @@ def run(folder: Path, port: int, account: Account) -> None:
 
 
 async def _serve(folder: Path, port: int, account: Account) -> None:
-    from localcloud import server
+    from localcloud.server import build
 
     ca_file = certificates.authority(folder)
     storage = Storage(account, ca_file)
     await asyncio.to_thread(storage.create_container, WORKSPACE_CONTAINER)
-    app = server.build(settings.from_environment(), f"https://localhost:{port}", folder, ca_file, storage)
+    app = build(settings.from_environment(), f"https://localhost:{port}", folder, ca_file, storage)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
