@@ -29,7 +29,9 @@ _LONG = re.compile(
     r"/datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)",
     re.IGNORECASE,
 )
-_BLOB_HOST = re.compile(r"[a-z0-9]+\.(z\d+\.)?blob\.(core\.[a-z.]+|storage\.azure\.net)")
+_BLOB_HOST = re.compile(
+    r"[a-z0-9]+\.(z\d+\.)?blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)|storage\.azure\.net)"
+)
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,15 @@ class Datastores:
         from azure.storage.blob import BlobClient
 
         address = parse(uri, home)
-        if address is None:
-            url, trusted = uri, self._is_storage(uri)
-        else:
+        url = uri
+        if address is not None:
             container = self._container_url(address.workspace, address.datastore)
-            url, trusted = f"{container}/{quote(address.path.lstrip('/'))}", True
-        return BlobClient.from_blob_url(
-            url, credential=self._credential if trusted else None, connection_timeout=5, read_timeout=60
-        )
+            url = f"{container}/{quote(address.path.lstrip('/'))}"
+        credential = self._credential if self.trusts(url) else None
+        return BlobClient.from_blob_url(url, credential=credential, connection_timeout=5, read_timeout=60)
 
-    def _is_storage(self, uri: str) -> bool:
+    def trusts(self, uri: str) -> bool:
+        """Whether the app's own token may be sent to this https:// address."""
         parts = urlsplit(uri)
         if "sig=" in parts.query:
             return False  # a shared access signature brings its own permission

@@ -1,0 +1,70 @@
+"""A TLS server that answers with whatever a test scripts: the awkward replies of Azure, byte for byte."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import trustme
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One scripted answer."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Wire:
+    """The server's address, the answer it gives to every request, and the paths that were asked."""
+
+    url: str
+    reply: Reply = Reply(200)
+    asked: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serving(folder: Path, monkeypatch_env: dict[str, str]) -> Iterator[Wire]:
+    """Start it; `monkeypatch_env` receives what a client needs in its environment to trust it."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    monkeypatch_env["REQUESTS_CA_BUNDLE"] = str(folder / "ca.pem")
+    wire = Wire("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            wire.asked.append(self.path)
+            self.send_response(wire.reply.status)
+            for name, value in {**wire.reply.headers, "Content-Length": str(len(wire.reply.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(wire.reply.body)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    wire.url = f"https://localhost:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield wire
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
