@@ -55,6 +55,7 @@ def context() -> "Context":
     from cloud.endpoints import Endpoints
     from cloud.identity import credential
     from cloud.logs import Logs
+    from cloud.metrics import Metrics
     from cloud.models import Models
     from cloud.queues import Queues
     from rollout.context import Context
@@ -70,6 +71,7 @@ def context() -> "Context":
         endpoints=Endpoints(Arm(of.arm_url, of.arm_audience, identity)),
         models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
         logs=Logs(of.logs_url, identity),
+        metrics=Metrics(of.metrics_url, identity),
         policies=Policies(blobs),
         store=Store(blobs),
         clock=lambda: datetime.now(UTC),

@@ -40,6 +40,11 @@ class Endpoint:
         return _weights(self.body["properties"].get("mirrorTraffic"))
 
     @property
+    def region(self) -> str:
+        """The Azure region, in the form that host names use."""
+        return str(self.body.get("location") or "").replace(" ", "").lower()
+
+    @property
     def scoring_uri(self) -> str:
         """Where clients send requests; empty until the endpoint succeeded once."""
         return str(self.body["properties"].get("scoringUri") or "")

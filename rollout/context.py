@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from cloud.blobs import Blobs
 from cloud.endpoints import Endpoints
 from cloud.logs import Logs
+from cloud.metrics import Metrics
 from cloud.models import Models
 from cloud.queues import Queues
 from rollout.policies import Policies
@@ -26,6 +27,7 @@ class Context:
     endpoints: Endpoints
     models: Models
     logs: Logs
+    metrics: Metrics
     policies: Policies
     store: Store
     clock: Callable[[], datetime]

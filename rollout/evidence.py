@@ -2,27 +2,37 @@
 
 Read afresh from the step's beginning at every look, so that late rows are counted, nothing is counted twice, and a
 crash loses nothing. Log Analytics does the counting; a few numbers cross the wire.
+
+Whether Azure writes mirrored requests to the traffic log is not documented. Where it does not, the shadow's log is
+empty and both arms are read from the endpoint's metrics instead, which are recorded for it; the evidence says so.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cloud.kql import render
 from cloud.logs import Logs
+from cloud.metrics import Metrics
 from rollout.verdict import Arm, Evidence
 
 QUERIES = Path(__file__).parent / "queries"
 
 
-class EvidenceReader:
-    """Reads evidence about one endpoint from one Log Analytics workspace."""
+FAILED = frozenset({"408", "424", "429"})
+"""Statuses that count as errors beside 5xx: time-out, the model's own failure, too busy."""
 
-    def __init__(self, logs: Logs, workspace_id: str, endpoint_id: str) -> None:
-        self._logs, self._workspace_id, self._endpoint_id = logs, workspace_id, endpoint_id
+
+class EvidenceReader:
+    """Reads evidence about one endpoint in `region` from one Log Analytics workspace, or from its metrics."""
+
+    def __init__(self, logs: Logs, metrics: Metrics, workspace_id: str, endpoint_id: str, region: str) -> None:
+        self._logs, self._metrics = logs, metrics
+        self._workspace_id, self._endpoint_id, self._region = workspace_id, endpoint_id, region
 
     def read(
         self,
@@ -40,9 +50,12 @@ class EvidenceReader:
         """
         arms = self._arms(*window)
         base = arms if live_window == window else self._arms(*live_window)
-        pairs, agreed = (0, 0)
+        pairs, agreed, source = 0, 0, "log_analytics"
         if live is not None and tolerance is not None:
             pairs, agreed = self._pairs(live, candidate, window, tolerance)
+            if pairs and candidate not in arms:
+                base = arms = self._arms_from_metrics(*window)
+                source = "metrics"
         return Evidence(
             since=window[0],
             until=window[1],
@@ -50,6 +63,7 @@ class EvidenceReader:
             candidate=arms.get(candidate, Arm()),
             pairs=pairs,
             agreed=agreed,
+            source=source,
         )
 
     def _arms(self, since: datetime, until: datetime) -> dict[str, Arm]:
@@ -57,6 +71,28 @@ class EvidenceReader:
         return {
             str(row["DeploymentName"]): Arm(int(row["requests"]), int(row["errors"]), _number(row["p95_ms"]))
             for row in rows
+        }
+
+    def _arms_from_metrics(self, since: datetime, until: datetime) -> dict[str, Arm]:
+        """RequestsPerMinute has averages only: their sum over the minutes is the count. Of the minutes' p95, which
+        cannot be averaged, the median minute speaks for the window."""
+        read = (self._region, self._endpoint_id)
+        requests: dict[str, float] = {}
+        errors: dict[str, float] = {}
+        for one in self._metrics.averages(
+            *read, "RequestsPerMinute", since, until, split_by=("deployment", "statusCode")
+        ):
+            name, status = one.dimensions.get("deployment", ""), one.dimensions.get("statuscode", "")
+            requests[name] = requests.get(name, 0.0) + sum(one.points)
+            if status in FAILED or status.startswith("5"):
+                errors[name] = errors.get(name, 0.0) + sum(one.points)
+        slow = {
+            one.dimensions.get("deployment", ""): statistics.median(one.points)
+            for one in self._metrics.averages(*read, "RequestLatency_P95", since, until, split_by=("deployment",))
+            if one.points
+        }
+        return {
+            name: Arm(round(count), round(errors.get(name, 0.0)), slow.get(name)) for name, count in requests.items()
         }
 
     def _pairs(self, live: str, candidate: str, window: tuple[datetime, datetime], tolerance: float) -> tuple[int, int]:

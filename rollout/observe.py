@@ -34,6 +34,7 @@ from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Record, moment
 from rollout.traffic import wanted
+from rollout.verdict import Evidence
 
 JUDGED = (
     Phase.SHADOW,
@@ -74,7 +75,7 @@ def observe(
         if _needs_versions(record, first.items):
             versions = _versions(context, policy, target, record, first.items, trouble)
         if record is not None and record.phase in JUDGED and record.since is not None and endpoint is not None:
-            evidence = _evidence(context, place, policy, target, record, now, trouble)
+            evidence = _evidence(context, place, policy, target, record, endpoint, now, trouble)
         if record is not None and record.phase is Phase.TESTING and endpoint is not None:
             smoke = _smoke(context, policy, record, endpoint, trouble)
     inbox = _Inbox(tuple(i for i in _inbox(context, place, record).items if versions is not None or not _lists(i[1])))
@@ -192,8 +193,15 @@ def model_place(policy: Policy, target: Target) -> ModelPlace:
 
 
 def _evidence(
-    context: Context, place: Place, policy: Policy, target: Target, record: Record, now: datetime, trouble: list[str]
-) -> Any:
+    context: Context,
+    place: Place,
+    policy: Policy,
+    target: Target,
+    record: Record,
+    endpoint: Endpoint,
+    now: datetime,
+    trouble: list[str],
+) -> Evidence | None:
     if target.log_analytics_workspace_id is None or record.since is None:
         trouble.append(f"target {target.name} has no log_analytics_workspace_id: no evidence can be read")
         return None
@@ -201,7 +209,8 @@ def _evidence(
     gate = policy.gates.agreement
     window = (record.since, now)
     alone = record.phase in (Phase.FULL, Phase.RETIRING)
-    reader = EvidenceReader(context.logs, target.log_analytics_workspace_id, place.endpoint_id)
+    workspace_id = target.log_analytics_workspace_id
+    reader = EvidenceReader(context.logs, context.metrics, workspace_id, place.endpoint_id, endpoint.region)
     try:
         return reader.read(
             live=record.live,
