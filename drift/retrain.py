@@ -2,7 +2,7 @@
 
 The intent is written before the job is submitted and marked as started after it. A job's name follows from what caused
 it, so an intent that was left open by a crash is carried out under the same name, and a cause that is delivered twice
-starts one job.
+within the cooldown starts one job.
 """
 
 from __future__ import annotations
@@ -47,25 +47,30 @@ def retrain(context: Context, one: Watched, cause: str, now: datetime) -> Answer
         return Answer(None, "the policy has no `retrain`")
     try:
         training, etag = _load(context, one.place)
+        before = ""
         if training is not None and training.started is not None:
-            if training.cause == cause:
-                return Answer(training.job, "started before for the same cause")
             ready = datetime.fromisoformat(training.started) + settings.cooldown
+            if now < ready and training.cause == cause:
+                return Answer(training.job, "started before for the same cause")
             if now < ready:
                 return Answer(
                     None, f"{training.job} was started at {training.started}: cooling down until {stamp(ready)}"
                 )
+            before = training.started if training.cause == cause else ""
         if training is None or etag is None or training.started is not None:
-            training = Training(cause, job_name(one.place, cause), stamp(now))
+            training = Training(cause, job_name(one.place, cause, before), stamp(now))
             etag = _save(context, one.place, training, etag)
         return _submit(context, one, settings, training, etag, now)
     except Conflict:
         return Answer(None, "another worker is starting one")
 
 
-def job_name(place: Place, cause: str) -> str:
-    """A job name that Azure allows and that is the same for the same endpoint and cause."""
-    digest = sha256(f"{place.path}|{cause}".encode()).hexdigest()[:12]
+def job_name(place: Place, cause: str, before: str = "") -> str:
+    """A job name that Azure allows and that is the same for the same endpoint and cause.
+
+    `before` is when the last job was started for that very cause: an alert rule may fire again next month.
+    """
+    digest = sha256(f"{place.path}|{cause}|{before}".encode()).hexdigest()[:12]
     readable = re.sub(r"[^a-z0-9]+", "-", f"{place.policy}-{place.endpoint}".lower()).strip("-")[:60]
     return f"retrain-{readable}-{digest}"
 

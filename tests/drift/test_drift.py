@@ -217,7 +217,7 @@ def test_drift_starts_one_retraining_and_then_cools_down(analysis: AnalysisCloud
 
 def test_an_alert_that_is_delivered_three_times_starts_one_job(analysis: AnalysisCloud) -> None:
     upload_job(analysis)
-    one = known(analysis, retrain={"job": "train.yml", "after": ["alert"], "cooldown": "1s"})
+    one = known(analysis, retrain={"job": "train.yml", "after": ["alert"], "cooldown": "1h"})
     where = place(one)
     message = {"policy": where.policy, "target": where.target, "endpoint": where.endpoint, "retrain": "rule-1 at noon"}
     for _ in range(3):
@@ -226,6 +226,21 @@ def test_an_alert_that_is_delivered_three_times_starts_one_job(analysis: Analysi
     state = analysis.blobs.read("state", f"retrain/{where.path}.json")
     assert state is not None
     assert json.loads(state.data)["started"] is not None
+
+
+def test_the_same_alert_after_the_cooldown_starts_another_job(analysis: AnalysisCloud) -> None:
+    upload_job(analysis)
+    one = known(analysis, retrain={"job": "train.yml", "after": ["alert"], "cooldown": "1h"})
+    where, now = place(one), datetime.now(UTC)
+    message = {"policy": where.policy, "target": where.target, "endpoint": where.endpoint, "retrain": "rule-1"}
+    jobs = set()
+    for moment in (now, now + timedelta(minutes=59), now + timedelta(minutes=61)):
+        run(context(analysis, one), message, moment)
+        state = analysis.blobs.read("state", f"retrain/{where.path}.json")
+        assert state is not None
+        jobs.add(json.loads(state.data)["job"])
+    assert len(jobs) == 2
+    assert all(analysis.jobs.status(workspace(analysis), job) for job in jobs)
 
 
 def test_an_alert_starts_nothing_when_the_policy_retrains_after_drift_only(analysis: AnalysisCloud) -> None:
