@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from azure.core.exceptions import AzureError
+
 from demo.data import DataRefused
 from demo.monitoring import SetupFailed
 from demo.run import Run
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             run.prepare()
             run.play()
-        except (DataRefused, StackFailed, SetupFailed, NotReached) as error:
+        except (DataRefused, StackFailed, SetupFailed, NotReached, AzureError) as error:
             problem = f"the demo could not begin: {error}\nlogs: {run.logs}"
         except KeyboardInterrupt:
             problem = "stopped"

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from azure.core.exceptions import AzureError
+
 from demo import data, summary
 from demo.client import LiveTraffic
 from demo.models.versions import train_all
@@ -37,6 +39,8 @@ PLACE = f"{POLICY}/local/{ENDPOINT}"
 SETTINGS = {"minute_seconds": "5"}
 """A minute of Azure's metrics and alert rules takes five seconds; all else is localcloud's default."""
 LOG_WORKSPACE = "logs-local"
+KEPT_REPORTS = 3
+"""Each is about five megabytes."""
 
 
 class Run:
@@ -84,7 +88,7 @@ class Run:
         arm = Web(env["LOCALCLOUD_URL"], tls=tls, headers=lambda: _bearer(credential))
         self._app = Web(env["FUNCTIONS_URL"], headers=lambda: {"x-functions-key": env["FUNCTIONS_KEY"]})
         workspace = Workspace(env, arm, credential, self._stack.logs / "sdk.log")
-        watch = Watch(self._app, arm, f"/api/rollouts/{PLACE}", workspace.endpoint_id)
+        watch = Watch(self._app, arm, f"/api/rollouts/{PLACE}", workspace.endpoint_id, failure=self._stack.failure)
         pager = Pager()
         self._stage = Stage(workspace, watch, pager, trained, rows, self._start_clients, self._timeline.say)
         self._set_up(workspace, pager, arm, rows)
@@ -158,7 +162,7 @@ class Run:
         begun = time.monotonic()
         try:
             told, succeeded = story.play(self._stage), True
-        except (StoryFailed, NotReached) as error:
+        except (StoryFailed, NotReached, AzureError) as error:
             told, succeeded = self._stack.failure() or str(error), False
         outcome = Outcome(story.letter, story.title, succeeded, time.monotonic() - begun, told)
         self._outcomes.append(outcome)
@@ -173,9 +177,11 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         places = {"logs of every part": self._stack.logs}
         try:
-            kept = stage.workspace.download("drift", f"{PLACE}/reports/", folder / "drift", ".html")
+            kept = stage.workspace.download_newest(
+                "drift", f"{PLACE}/reports/", folder / "drift", ".html", count=KEPT_REPORTS
+            )
             if kept:
-                places["drift reports (HTML, by Evidently)"] = kept[-1].parent
+                places["the last drift reports (HTML, by Evidently)"] = kept[-1].parent
             places["rollouts (JSON)"] = _write(folder / "rollouts.json", app.call("GET", "/api/rollouts").body)
             places["the last rollout with its history (JSON)"] = _write(
                 folder / "rollout.json", app.call("GET", f"/api/rollouts/{PLACE}").body

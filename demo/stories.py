@@ -1,6 +1,7 @@
 """The five stories. Each does one thing to the workspace or the traffic, then only watches.
 
-A story that ends otherwise raises StoryFailed. Deadlines are several times what a story needs on two cores.
+A story that ends otherwise raises StoryFailed. Deadlines are several times what a story needs on two cores, and leave
+room for a minute's lease that a killed Functions host did not give back.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Story:
 def first_version(stage: Stage) -> str:
     """a. Version 1 on an empty endpoint goes to 100 %."""
     _register(stage, "1")
-    _wait_for_done(stage, "1", seconds=60)
+    _wait_for_done(stage, "1", seconds=120)
     stage.traffic = stage.open_doors()
     return f"AUC {stage.trained['1'].skill:.3f} on rows nobody has seen; clients send from here to the end"
 
@@ -58,7 +59,7 @@ def better_version(stage: Stage) -> str:
     """b. Version 2, better, goes shadow -> canary -> full, and version 1 is retired."""
     old = _live(stage)
     _register(stage, "2")
-    now = _wait_for_done(stage, "2", seconds=120)
+    now = _wait_for_done(stage, "2", seconds=180)
     _must_have_gone_through(now, "shadow", "canary", "full", "retiring")
     left = stage.workspace.deployments()
     if old in left:
@@ -71,11 +72,11 @@ def different_version(stage: Stage) -> str:
     live = _live(stage)
     _register(stage, "3")
     now = stage.watch.wait_until(
-        "version 3 is stopped", lambda now: _ended(now, "3"), seconds=90, unless=_must_not_go_live("3")
+        "version 3 is stopped", lambda now: _ended(now, "3"), seconds=150, unless=_must_not_go_live("3")
     )
     if now.rollout.phase == "done":
         raise StoryFailed("version 3 was released although it answers differently")
-    now = stage.watch.wait_until("the mirror is off", lambda now: now.all_on(live), seconds=20)
+    now = stage.watch.wait_until("the mirror is off", lambda now: now.all_on(live), seconds=90)
     candidate = _deployment_of(stage, "3")
     if seen := answered_by(_clients(stage).answers(), candidate):
         raise StoryFailed(f"version 3 answered {seen} client requests")
@@ -89,17 +90,19 @@ def slow_version(stage: Stage) -> str:
     stage.watch.wait_until(
         "version 4 gets live traffic",
         lambda now: now.traffic.get(_deployment_of(stage, "4"), 0) > 0,
-        seconds=90,
+        seconds=150,
         unless=_must_not_end("4"),
     )
     page = _paged(stage, LATENCY_RULE, after=begun, seconds=60, unless=_must_not_end("4"))
     stage.say(f"  alert {LATENCY_RULE} fired")
-    back = stage.watch.wait_until("all traffic is back on version 2", lambda now: now.all_on(live), seconds=60)
+    back = stage.watch.wait_until("all traffic is back on version 2", lambda now: now.all_on(live), seconds=90)
     stage.notes["from alert to the old version at 100 %"] = f"{max(0.0, back.at - page.at):.1f} s"
-    now = stage.watch.wait_until("the rollback is recorded", lambda now: _ended(now, "4"), seconds=30)
+    now = stage.watch.wait_until("the rollback is recorded", lambda now: _ended(now, "4"), seconds=90)
     if now.rollout.phase == "done":
         raise StoryFailed("version 4 was released although its alert fired")
-    return f"back {max(0.0, back.at - page.at):.1f} s after the alert; {'; '.join(now.rollout.reasons)}"
+    if LATENCY_RULE not in (why := "; ".join(now.rollout.reasons)):
+        raise StoryFailed(f"version 4 was rolled back, but not by the alert: {why}")
+    return f"back {max(0.0, back.at - page.at):.1f} s after the alert; {why}"
 
 
 def drifting_traffic(stage: Stage) -> str:
@@ -109,20 +112,20 @@ def drifting_traffic(stage: Stage) -> str:
     known, begun = set(stage.workspace.job_states()), time.monotonic()
     _clients(stage).send_from_now_on(rows(drifted(stage.data.traffic)))
     stage.say("  clients now send other customers: older, with lower limits, higher bills and later payments")
-    page = _paged(stage, DRIFT_RULE, after=begun, seconds=90)
+    page = _paged(stage, DRIFT_RULE, after=begun, seconds=150)
     stage.notes["from drifted traffic to the drift alert"] = f"{page.at - begun:.1f} s"
     stage.say(f"  alert {DRIFT_RULE} fired, {page.at - begun:.1f} s after the traffic changed")
-    job = _new_job(stage, known, seconds=60)
+    job = _new_job(stage, known, seconds=120)
     stage.say(f"  training job {job} started")
     stage.watch.wait_until(
         "version 5 is rolled out",
         lambda now: now.rollout.version == "5",
-        seconds=90,
+        seconds=150,
         unless=lambda _: _failed_job(stage, job),
     )
     stage.notes["from the drift alert to version 5 registered"] = f"{time.monotonic() - page.at:.1f} s"
     stage.say("  the job registered version 5")
-    now = _wait_for_done(stage, "5", seconds=120)
+    now = _wait_for_done(stage, "5", seconds=180)
     _must_have_gone_through(now, "shadow", "canary", "full")
     return f"job {job} registered version 5; {' -> '.join(now.rollout.phases)}"
 

@@ -61,8 +61,11 @@ class Now:
 class Watch:
     """Looks from start() to stop(), in a thread of its own."""
 
-    def __init__(self, app: Web, arm: Web, rollout_path: str, endpoint_id: str) -> None:
-        self._app, self._arm = app, arm
+    def __init__(
+        self, app: Web, arm: Web, rollout_path: str, endpoint_id: str, *, failure: Callable[[], str | None]
+    ) -> None:
+        """`failure` says why nothing can be expected any more; every wait ends with it."""
+        self._app, self._arm, self._failure = app, arm, failure
         self._rollout_path = rollout_path
         self._endpoint_path = f"{endpoint_id}?api-version=2024-10-01"
         self._changed = threading.Condition()
@@ -73,8 +76,6 @@ class Watch:
         """Azure's split, look by look."""
         self.versions: dict[str, str] = {}
         """Version by deployment, as rollouts named them."""
-        self.broken: str | None = None
-        """Why nothing can be expected any more; every wait ends with it."""
 
     @property
     def now(self) -> Now:
@@ -103,7 +104,7 @@ class Watch:
         deadline = time.monotonic() + seconds
         with self._changed:
             while not met(self._now):
-                if reason := self.broken or (unless(self._now) if unless else None):
+                if reason := self._failure() or (unless(self._now) if unless else None):
                     raise StoryFailed(f"{reason} ({self._last_words()})")
                 if (left := deadline - time.monotonic()) <= 0:
                     raise StoryFailed(f"{what}: not within {seconds:g} s ({self._last_words()})")

@@ -127,8 +127,8 @@ class Workspace:
         listed = self._list(f"{self.endpoint_id}/deployments")
         return {item["name"]: _version(str(item["properties"].get("model"))) for item in listed}
 
-    def download(self, container: str, prefix: str, folder: Path, suffix: str) -> list[Path]:
-        """Blobs of Understudy's account below `prefix` that end with `suffix`, into `folder`, oldest first."""
+    def download_newest(self, container: str, prefix: str, folder: Path, suffix: str, *, count: int) -> list[Path]:
+        """The last blobs, by name, of Understudy's account below `prefix` that end with `suffix`, into `folder`."""
         from azure.storage.blob import ContainerClient
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ class Workspace:
         url = f"{self._env['UNDERSTUDY_BLOB_URL']}/{container}"
         with ContainerClient.from_container_url(url, credential=self._credential) as client:
             names = sorted(blob.name for blob in client.list_blobs(name_starts_with=prefix))
-            for name in (name for name in names if name.endswith(suffix)):
+            for name in [name for name in names if name.endswith(suffix)][-count:]:
                 file = folder / name.rsplit("/", 1)[1]
                 file.write_bytes(client.download_blob(name).readall())
                 files.append(file)

@@ -165,7 +165,7 @@ def test_the_demos_policy_is_a_good_policy() -> None:
 
 
 def test_a_wait_ends_at_once_when_nothing_can_be_expected_any_more() -> None:
-    watch = Watch(None, None, "/unused", "/unused")  # type: ignore[arg-type]  # it is never started
-    watch.broken = "the stack ended"
+    unused: Any = None  # the watch is never started
+    watch = Watch(unused, unused, "/unused", "/unused", failure=lambda: "the stack ended")
     with pytest.raises(StoryFailed, match="the stack ended"):
         watch.wait_until("something", lambda _: False, seconds=30)
