@@ -172,7 +172,7 @@ class Stack:
             raise StackFailed(f"There is no policy folder {self._policies}. Make it, or name another one.")
         for path in sorted(self._policies.iterdir()):
             if path.suffix in (".yaml", ".yml"):
-                storage.upload(_POLICY_CONTAINER, f"{path.stem}.yaml", path.read_bytes())
+                storage.upload(_POLICY_CONTAINER, path.name, path.read_bytes())
 
     def _take_folder(self) -> None:
         self._stopping.clear()

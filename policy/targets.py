@@ -76,6 +76,10 @@ class DeploymentSettings(Section):
     request_timeout: Annotated[Period, AfterValidator(_within_azures_limit)] | None = Field(
         default=None, description="Longest time for one request, at most 180s."
     )
+    max_concurrent_requests_per_instance: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None,
+        description="Requests one machine works on at a time; Azure's default is 1, and answers 429 above twice that.",
+    )
 
 
 class Failed(Section):

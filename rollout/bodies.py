@@ -44,9 +44,13 @@ def candidate_body(
         }
     variables = {**(properties.get("environmentVariables") or {}), **settings.environment_variables}
     properties["environmentVariables"] = variables
+    limits: Json = {}
     if settings.request_timeout is not None:
-        limits = properties.get("requestSettings") or {}
-        properties["requestSettings"] = {**limits, "requestTimeout": iso(settings.request_timeout)}
+        limits["requestTimeout"] = iso(settings.request_timeout)
+    if settings.max_concurrent_requests_per_instance is not None:
+        limits["maxConcurrentRequestsPerInstance"] = settings.max_concurrent_requests_per_instance
+    if limits:
+        properties["requestSettings"] = {**(properties.get("requestSettings") or {}), **limits}
     body["tags"] = {**(body.get("tags") or {}), TAG: policy}
     return body
 
