@@ -106,6 +106,9 @@ def _error_rate(gate: Rise, fewest: int, evidence: Evidence) -> Finding:
     )
     if rate - base > gate.safe and candidate.errors >= FEWEST_HARMFUL_ERRORS:
         return Finding("error_rate", Outcome.HARM, text)
+    if live.requests < fewest:
+        # Harm needs no company; "as good as live" does.
+        return _few("error_rate", live.requests, fewest, of="live ")
     return Finding("error_rate", Outcome.SAFE if rate - base <= gate.harm else Outcome.UNKNOWN, text)
 
 
@@ -141,5 +144,6 @@ def _agreement(gate: Agreement, fewest: int, evidence: Evidence) -> Finding:
     return Finding("agreement", Outcome.SAFE if share >= gate.safe else Outcome.UNKNOWN, text)
 
 
-def _few(gate: str, seen: int, wanted: int) -> Finding:
-    return Finding(gate, Outcome.UNKNOWN, f"{seen} of at least {wanted} requests seen, {wanted - seen} more needed")
+def _few(gate: str, seen: int, wanted: int, *, of: str = "") -> Finding:
+    text = f"{seen} of at least {wanted} {of}requests seen, {wanted - seen} more needed"
+    return Finding(gate, Outcome.UNKNOWN, text)
