@@ -41,11 +41,12 @@ def parse(raw: bytes | str) -> Registered | None:
         raise BadInput("data", "is missing: an object with ModelName and ModelVersion is expected")
     name, version = _named(data, "modelname"), _named(data, "modelversion")
     subject = str(event.get("subject") or "")
-    head, _, tail = subject.removeprefix("models/").rpartition(":")
-    name, version = name or head, version or tail
+    head, colon, tail = subject.removeprefix("models/").rpartition(":")
+    if colon:
+        name, version = name or head, version or tail
     if not name or not version:
         raise BadInput("data.ModelName", "the event names no model and version, in data or in subject")
-    if head and (head, tail) != (name, version):
+    if colon and (head, tail) != (name, version):
         raise BadInput("subject", f"{subject!r} speaks of another version than data ({name}:{version})")
     return Registered(text_at(event, "id", "id"), workspace.rstrip("/"), name, version)
 
