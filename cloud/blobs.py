@@ -117,7 +117,7 @@ class Blobs:
 
         def send() -> None:
             with path.open("rb") as file:
-                self._blob(container, name).upload_blob(file, overwrite=True, **_conditions(None, absent))
+                self._blob(container, name).upload_blob(file, overwrite=not absent)
 
         try:
             with mapped(f"uploading {container}/{name}"):

@@ -118,7 +118,7 @@ def _store_alert(context: Context, place: Place, identity: str, alert: alerts.Al
     )
     context.queues.send(ROLLOUT_WORK, place.message)
     if action == "retrain":
-        context.queues.send(DRIFT_WORK, {**place.message, "retrain": f"alert {alert.rule}"})
+        context.queues.send(DRIFT_WORK, {**place.message, "retrain": f"{alert.rule} {alert.key}"})
 
 
 def _look_at_once(context: Context, urgent: list[Place]) -> None:

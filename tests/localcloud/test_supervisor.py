@@ -129,7 +129,7 @@ def test_policies_of_a_folder_are_uploaded_before_the_app_starts(tmp_path: Path)
             stack.env["AZURE_STORAGE_CONNECTION_STRING"], "policies", connection_verify=stack.env["LOCALCLOUD_CA"]
         )
         with container:
-            assert sorted(container.list_blob_names()) == ["a.yaml", "b.yaml"]
+            assert sorted(container.list_blob_names()) == ["a.yaml", "b.yml"]
 
 
 def test_an_app_that_does_not_index_stops_the_start_and_says_why(tmp_path: Path) -> None:
