@@ -22,46 +22,64 @@ REFUSED_AGAIN = timedelta(minutes=5)
 
 def deploying(look: Look) -> Decision | Enter:
     """Wait until the endpoint is as expected, create the candidate, wait until it serves."""
-    endpoint = look.seen.endpoint
-    if endpoint is None or look.candidate is None:
-        return _create(look)
     candidate = look.candidate
-    if candidate.state in ("Failed", "Canceled") and look.record.since is None:
-        # Left by an earlier try: Azure cannot update it, so it is deleted and made anew.
-        return Decision(
-            look.stay(f"deleting the failed deployment {candidate.name} of an earlier try").record,
-            (DeleteDeployment(candidate.name),),
-        )
-    if candidate.state == "Failed":
-        return go_back(look, f"deployment failed: {candidate.failure or 'Azure gives no reason'}", Phase.FAILED)
-    if candidate.state == "Canceled" or candidate.state == "Deleting":
-        return Decision(
-            look.stay(f"Azure canceled the deployment of {candidate.name}; it is made again").record,
-            (DeleteDeployment(candidate.name),) if candidate.state == "Canceled" else (),
-        )
+    if candidate is None or look.record.since is None:
+        return _start(look)
     if candidate.state == "Succeeded":
         if look.stopped:
             return look.stay(look.stopped)
         return Enter(look, 0, f"deployment {candidate.name} is up")
-    if look.record.since is None:
-        look = replace(look, record=replace(look.record, since=look.now))
+    if candidate.state == "Failed":
+        return go_back(look, f"deployment failed: {candidate.failure or 'Azure gives no reason'}", Phase.FAILED)
     if look.lasted > DEPLOY_WITHIN:
         return go_back(look, f"deployment {candidate.name} was not up within {DEPLOY_WITHIN}", Phase.FAILED)
+    if candidate.state == "Canceled":
+        return _delete(look, f"Azure canceled the deployment of {candidate.name}; it is made again")
     return look.stay(f"deployment {candidate.name} is {candidate.state}")
 
 
-def _create(look: Look) -> Decision:
+def _start(look: Look) -> Decision | Enter:
     """Create the candidate, unless the endpoint is not as expected; then say what was seen and wait."""
+    obstacle = _obstacle(look)
+    endpoint = look.seen.endpoint
+    if obstacle is not None or endpoint is None:
+        return obstacle or look.stay("the endpoint could not be read")
+    usable, live = sole_live(endpoint)
+    if not usable:
+        live = _largest(endpoint, look.record.candidate)
+    candidate = look.candidate
+    if live == look.record.candidate and (candidate is None or not candidate.healthy):
+        state = candidate.state if candidate else "gone"
+        reason = f"deployment {live} of this very version has all live traffic and is {state}; give another the traffic"
+        return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
+    if live == look.record.candidate:
+        look = replace(look, record=replace(look.record, live=None))
+        return Enter(look, len(look.policy.steps), f"deployment {look.record.candidate} has all live traffic already")
+    if candidate is not None and candidate.state in ("Failed", "Canceled"):
+        # Left by an earlier try: Azure cannot update it, so it is deleted and made anew.
+        return _delete(look, f"deleting the failed deployment {candidate.name} of an earlier try")
+    if candidate is not None and candidate.state == "Deleting":
+        return look.stay(f"deployment {candidate.name} of an earlier try is being deleted")
+    record = replace(look.record, live=live, since=look.now)
+    if candidate is not None:
+        return deploying(replace(look, record=record))
+    if look.record.since is None:
+        record = record.noted(look.now, "write", f"asked for deployment {record.candidate}")
+    staying = replace(look, record=record).stay(f"creating deployment {record.candidate}").record
+    return Decision(staying, (CreateDeployment(record.candidate, record.model_id, live),))
+
+
+def _obstacle(look: Look) -> Decision | None:
+    """What keeps the rollout from its start, or None."""
+    endpoint, refused = look.seen.endpoint, look.record.refused
     if look.entered_ago > START_WITHIN:
         why = "; ".join(look.record.reasons) or "it could not start"
         return go_back(look, f"not started within {START_WITHIN}: {why}", Phase.FAILED)
-    if look.record.refused and "quota" not in look.record.refused.lower():
-        return go_back(look, f"Azure refused the deployment: {look.record.refused}", Phase.FAILED)
-    if look.record.refused:
+    if refused and "quota" not in refused.lower():
+        return go_back(look, f"Azure refused the deployment: {refused}", Phase.FAILED)
+    if refused:
         cleared = replace(look, record=replace(look.record, refused=""))
-        reason = f"no quota: {look.record.refused}"
-        return cleared.stay(reason, flags=frozenset({Flag.HELD}), after=max(REFUSED_AGAIN, look.pace))
-    endpoint = look.seen.endpoint
+        return cleared.stay(f"no quota: {refused}", flags=frozenset({Flag.HELD}), after=max(REFUSED_AGAIN, look.pace))
     if endpoint is None:
         reason = f"endpoint {look.record.endpoint} does not exist; create it, or mend `endpoint` of the target"
         return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
@@ -71,22 +89,26 @@ def _create(look: Look) -> Decision:
         return look.stay(look.seen.earlier_target, flags=frozenset({Flag.QUEUED_FOR_TARGET}), after=look.pace * 2)
     if endpoint.busy:
         return look.stay(f"the endpoint is {endpoint.state}")
-    usable, live = sole_live(endpoint)
-    if not usable:
-        if not look.policy.adopt:
-            reason = (
-                f"the endpoint is in other hands: live {dict(endpoint.traffic)}, mirror {dict(endpoint.mirror)};"
-                " give one deployment all live traffic and end the mirror, or set `adopt: true`"
-            )
-            return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
-        live = _largest_healthy(endpoint)
-    record = replace(look.record, live=live, since=look.now)
-    if look.record.since is None:
-        record = record.noted(look.now, "write", f"asked for deployment {record.candidate}")
-    staying = replace(look, record=record).stay(f"creating deployment {record.candidate}").record
-    return Decision(staying, (CreateDeployment(record.candidate, record.model_id, live),))
+    if not sole_live(endpoint)[0] and not look.policy.adopt:
+        reason = (
+            f"the endpoint is in other hands: live {dict(endpoint.traffic)}, mirror {dict(endpoint.mirror)};"
+            " give one deployment all live traffic and end the mirror, or set `adopt: true`"
+        )
+        return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
+    return None
 
 
-def _largest_healthy(endpoint: EndpointSeen) -> str | None:
+def _delete(look: Look, why: str) -> Decision:
+    """Delete the candidate's failed deployment, unless somebody gave it traffic."""
+    endpoint, name = look.seen.endpoint, look.record.candidate
+    if endpoint is not None and (endpoint.traffic.get(name) or endpoint.mirror.get(name)):
+        return look.stay(f"deployment {name} has failed and has traffic: take it off", flags=frozenset({Flag.HELD}))
+    return Decision(look.stay(why).record, (DeleteDeployment(name),))
+
+
+def _largest(endpoint: EndpointSeen, candidate: str) -> str | None:
+    """The deployment with the largest live share, a healthy one if there is any; never the candidate."""
     shares = sorted(endpoint.traffic.items(), key=lambda item: -item[1])
-    return next((n for n, _ in shares if n in endpoint.deployments and endpoint.deployments[n].healthy), None)
+    others = [name for name, share in shares if share and name != candidate]
+    healthy = [n for n in others if n in endpoint.deployments and endpoint.deployments[n].healthy]
+    return next(iter(healthy or others), None)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from policy.model import Policy
 from rollout.decision import Decision, SetTraffic
-from rollout.observation import DeploymentSeen, Observation
+from rollout.observation import DeploymentSeen, EndpointSeen, Observation
 from rollout.phases import Flag, Phase
 from rollout.record import Record, Split
 from rollout.traffic import is_split, wanted
@@ -53,7 +53,7 @@ class Look:
 
     def lost_candidate(self) -> str | None:
         """Why the candidate can no longer serve, once it was up; None while it can."""
-        if self.seen.endpoint is None or self.record.phase in (Phase.DEPLOYING, Phase.TESTING):
+        if self.seen.endpoint is None or self.record.phase is Phase.DEPLOYING:
             return None
         candidate = self.candidate
         if candidate is None:
@@ -101,9 +101,22 @@ class Look:
             return self.stay(self.stopped)
         if endpoint.busy:
             return self.stay("another operation is running on the endpoint")
+        unfit = _unfit(endpoint, traffic)
+        if unfit:
+            return self.stay(f"{unfit}: no live traffic is sent to it", flags=frozenset({Flag.HELD}))
         lost = self.record.since is not None and dict(endpoint.traffic) == traffic
         why = "the mirror setting was lost and is put back" if lost else "waiting for the split to be read back"
         return self.write_split(traffic, mirror, why=why)
+
+
+def _unfit(endpoint: EndpointSeen, traffic: Split) -> str:
+    """Why a deployment cannot take the larger share that it would get, or nothing."""
+    for name, share in traffic.items():
+        if share > endpoint.traffic.get(name, 0):
+            deployment = endpoint.deployments.get(name)
+            if deployment is None or not deployment.healthy:
+                return f"deployment {name} is {deployment.state if deployment else 'gone'}"
+    return ""
 
 
 @dataclass(frozen=True)

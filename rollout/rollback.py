@@ -6,20 +6,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from rollout.decision import Decision
 from rollout.look import Look
 from rollout.phases import Flag, Phase
 from rollout.record import Leftover
-from rollout.traffic import back, is_split
+from rollout.traffic import back, is_split, nowhere_back
+
+STUCK_WITHIN = timedelta(hours=24)
+"""How long a rollout that can go nowhere waits for something healthy to go back to, before it ends where it stands."""
 
 
 def go_back(look: Look, cause: str, outcome: Phase) -> Decision:
-    """Begin to go back, and ask for it in this very look. A first version in service has nothing to go back to."""
-    endpoint = look.seen.endpoint
-    if look.record.live is None and endpoint is not None and endpoint.traffic.get(look.record.candidate):
-        noted = replace(look, record=look.record.noted(look.now, "trouble", f"nothing to go back to: {cause}"))
-        return noted.stay(cause, "this is the first version: there is nothing to go back to")
+    """Begin to go back, and ask for it in this very look; where there is nothing to go back to, the traffic stays."""
+    endpoint, deploying = look.seen.endpoint, look.record.phase is Phase.DEPLOYING
+    if endpoint is not None and not deploying and nowhere_back(look.record, endpoint):
+        return _stand(look, cause)
     record = replace(
         look.record,
         phase=Phase.ROLLING_BACK,
@@ -30,7 +33,9 @@ def go_back(look: Look, cause: str, outcome: Phase) -> Decision:
         reasons=(cause,),
         flags=frozenset(),
     ).noted(look.now, "decision", f"going back: {cause}")
-    return rolling_back(replace(look, record=record))
+    look = replace(look, record=record)
+    # While deploying the traffic was never ours: whatever it is now, it is not touched.
+    return _gone_back(look) if deploying else rolling_back(look)
 
 
 def rolling_back(look: Look) -> Decision:
@@ -38,23 +43,31 @@ def rolling_back(look: Look) -> Decision:
 
     Where nothing else is healthy the traffic stays: an endpoint without a healthy deployment behind it helps nobody.
     """
-    endpoint = look.seen.endpoint
+    endpoint, cause = look.seen.endpoint, look.record.reasons[:1]
+    stuck = look.entered_ago > STUCK_WITHIN
     if endpoint is None:
-        return look.stay(*look.record.reasons[:1], "the endpoint could not be read")
+        if stuck:
+            return _over(look, look.record.outcome, (*cause, f"no endpoint to go back on for {STUCK_WITHIN}"))
+        return look.stay(*cause, "the endpoint could not be read")
     traffic, to = dict(endpoint.traffic), None
     if traffic.get(look.record.candidate):
         to = back(look.record, endpoint)
+        if to is None and stuck:
+            return _over(look, Phase.FAILED, (*cause, f"nothing healthy to go back to for {STUCK_WITHIN}"))
         if to is None:
             reason = "no healthy deployment to go back to: the traffic stays until there is one"
-            return look.stay(*look.record.reasons[:1], reason, flags=frozenset({Flag.HELD}))
+            return look.stay(*cause, reason, flags=frozenset({Flag.HELD}))
         traffic = {to: 100}
     elif endpoint.busy and look.record.asked is not None and look.record.asked[0].get(look.record.candidate):
         # A write toward the candidate is still under way and will land after this look: ask for the way back now.
         to = back(look.record, endpoint)
         traffic = {to: 100} if to else traffic
-    if is_split(endpoint, traffic, {}) and not endpoint.busy:
+    ours = look.record.asked is not None
+    # A mirror or an operation that is not ours is left alone.
+    mirror = {} if ours else {n: s for n, s in endpoint.mirror.items() if n not in (to, look.record.candidate)}
+    if is_split(endpoint, traffic, mirror) and not (endpoint.busy and ours):
         return _gone_back(look)
-    decision = look.write_split(traffic, {}, why=look.record.reasons[0] if look.record.reasons else "", urgent=True)
+    decision = look.write_split(traffic, mirror, why=look.record.reasons[0] if look.record.reasons else "", urgent=True)
     record = replace(decision.record, back_asked=decision.record.back_asked or look.now)
     return Decision(record, decision.actions)
 
@@ -69,12 +82,29 @@ def _gone_back(look: Look) -> Decision:
     leftovers = look.record.leftovers
     if look.record.candidate not in {o.deployment for o in leftovers}:
         leftovers = (*leftovers, Leftover(look.record.candidate, look.now + look.policy.failed.keep))
+    return _over(replace(look, record=replace(look.record, leftovers=leftovers)), look.record.outcome, reasons)
+
+
+def superseded_in_service(look: Look, cause: str, newer: str) -> Decision:
+    """End where it stands, so that the newer version, which may be the cure, can begin."""
+    return _over(look, Phase.SUPERSEDED, (f"version {newer} was registered", cause))
+
+
+def _stand(look: Look, cause: str) -> Decision:
+    """Stay with the harm in view: a person, or a newer version, has to mend it."""
+    if look.entered_ago > STUCK_WITHIN:
+        return _over(look, Phase.FAILED, (cause, f"there was nothing to go back to for {STUCK_WITHIN}"))
+    noted = replace(look, record=look.record.noted(look.now, "trouble", f"nothing to go back to: {cause}"))
+    first = "this is the first version: " if look.record.live is None else ""
+    return noted.stay(cause, f"{first}there is nothing to go back to")
+
+
+def _over(look: Look, outcome: Phase, reasons: tuple[str, ...]) -> Decision:
     record = replace(
         look.record,
-        phase=look.record.outcome,
+        phase=outcome,
         entered=look.now,
         reasons=reasons,
-        leftovers=leftovers,
         flags=frozenset(),
         holds=frozenset(),
         list_versions=True,

@@ -39,6 +39,13 @@ def back(record: Record, endpoint: EndpointSeen) -> str | None:
     return others[0] if others else None
 
 
+def nowhere_back(record: Record, endpoint: EndpointSeen) -> bool:
+    """Whether the candidate serves and what it would go back to is not there: a first version, or after retiring."""
+    old = endpoint.deployments.get(record.live or "")
+    gone = old is None or old.state == "Deleting"
+    return bool(endpoint.traffic.get(record.candidate)) and gone and back(record, endpoint) is None
+
+
 def is_split(endpoint: EndpointSeen, traffic: Split, mirror: Split) -> bool:
     """Whether the endpoint has exactly this split."""
     return dict(endpoint.traffic) == traffic and dict(endpoint.mirror) == mirror
