@@ -13,13 +13,13 @@ from policy.model import Policy
 from rollout.decision import Decision
 from rollout.idle import decide_idle
 from rollout.look import Look
-from rollout.observation import Observation
+from rollout.observation import Observation, VersionSeen
 from rollout.phases import Flag, Phase
 from rollout.place import Place
-from rollout.record import Record
-from rollout.rollback import go_back, rolling_back
+from rollout.record import Record, Tried
+from rollout.rollback import go_back, rolling_back, superseded_in_service
 from rollout.steps import forward
-from rollout.traffic import is_foreign, wanted
+from rollout.traffic import is_foreign, nowhere_back, wanted
 from rollout.verdict import Outcome, Verdict, judge
 
 FOREIGN_HOLD = "foreign-split"
@@ -45,18 +45,21 @@ def decide(
     is the time between looks.
     """
     if record is None or record.terminal:
-        return decide_idle(place, policy_text, record, seen, now)
+        return decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
     look = Look(policy, _taken_in(record, seen, now), seen, now, pace)
     if look.record.phase is Phase.ROLLING_BACK:
         return rolling_back(look)
     verdict = _verdict(look)
     look = replace(look, record=_measured(look.record, verdict), verdict=verdict)
-    cause = _harm(look)
+    cause, newer = _harm(look), _newer(look)
+    if cause is not None and newer is not None and seen.endpoint and nowhere_back(look.record, seen.endpoint):
+        return superseded_in_service(look, cause, newer.version)
     if cause is not None:
         return go_back(look, cause, Phase.ROLLED_BACK)
-    newer = _newer(look)
-    if newer is not None:
-        return _superseded(look, newer)
+    if newer is not None and policy.on_new_version == "supersede":
+        return _superseded(look, newer.version)
+    if newer is not None and policy.on_new_version == "ignore":
+        look = replace(look, record=_ignored(look.record, newer, now))
     return forward(look)
 
 
@@ -65,9 +68,9 @@ def _taken_in(record: Record, seen: Observation, now: datetime) -> Record:
     for alert in seen.alerts:
         what = "fired" if alert.fired else "resolved"
         record = record.noted(now, "alert", f"{alert.rule} {what}: {alert.action}")
-        if not alert.fired and alert.alert_id in record.holds:
+        if not alert.fired:
             record = replace(record, holds=record.holds - {alert.alert_id})
-        elif alert.action == "hold" and alert.fired:
+        if alert.action == "hold" and alert.fired:
             record = replace(record, holds=record.holds | {alert.alert_id})
         elif alert.action == "advance" and record.phase in STEP_HOLDS:
             record = replace(record, passed=True)
@@ -94,7 +97,7 @@ def _commanded(record: Record, action: str) -> Record:
         return replace(record, flags=record.flags - {Flag.PAUSED}, holds=frozenset(), refused="")
     if action == "approve" and record.phase is Phase.AWAITING_APPROVAL:
         return replace(record, passed=True)
-    if action == "advance" and record.phase in STEP_HOLDS:
+    if action == "advance" and record.phase in (*STEP_HOLDS, Phase.RETIRING):
         return replace(record, passed=True)
     return record
 
@@ -133,14 +136,23 @@ def _harm(look: Look) -> str | None:
     return None
 
 
-def _newer(look: Look) -> str | None:
-    """The version that was registered after this rollout's own and that the policy lets take its place."""
+def _newer(look: Look) -> VersionSeen | None:
+    """The version that was registered after this rollout's own."""
     newest = look.seen.versions.newest if look.seen.versions else None
-    if newest is None or look.policy.on_new_version != "supersede" or look.record.kind != "rollout":
+    if newest is None or look.record.kind != "rollout":
         return None
     if newest.created <= look.record.model_created or newest.version == look.record.version:
         return None
-    return newest.version
+    return newest
+
+
+def _ignored(record: Record, newer: VersionSeen, now: datetime) -> Record:
+    """The record with the newer version among the tried ones: it is not rolled out by itself, now or later."""
+    tried = Tried(newer.version, newer.created)
+    if tried in record.tried:
+        return record
+    text = f"version {newer.version} was registered and is ignored, as the policy says; `start` rolls it out"
+    return replace(record, tried=(*record.tried, tried)).noted(now, "decision", text)
 
 
 def _superseded(look: Look, newer: str) -> Decision:

@@ -6,35 +6,46 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from policy.model import Policy
 from rollout.decision import Action, Decision, DeleteDeployment, SaveLogs
+from rollout.look import Look
 from rollout.names import deployment_name
 from rollout.observation import CommandItem, EndpointSeen, Observation, Versions, VersionSeen
 from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Record, Tried
+from rollout.rollback import rolling_back
 from rollout.traffic import sole_live
 
 _DELETE_PACE = timedelta(seconds=30)
 
 
 def decide_idle(
-    place: Place, policy_text: str, record: Record | None, seen: Observation, now: datetime
+    place: Place,
+    policy: Policy,
+    policy_text: str,
+    record: Record | None,
+    seen: Observation,
+    now: datetime,
+    *,
+    pace: timedelta,
 ) -> Decision | None:
     """A new rollout when there is a version to roll out; a rollback after `done`; else what is left to delete."""
     if record is not None:
-        going_back = _after_done(record, seen, now)
-        if going_back is not None:
-            return going_back
+        begun = _after_done(record, seen, now)
+        if begun is not None:
+            # The traffic is sent back in this very look.
+            return rolling_back(Look(policy, begun, seen, now, pace))
     start = _to_start(record, seen)
     if start is not None:
         version, why = start
         return _begun(place, policy_text, record, seen, version, why, now)
     if record is None:
         return None
-    return _tidied(record, seen, now)
+    return _tidied(record, seen, now, pace)
 
 
-def _after_done(record: Record, seen: Observation, now: datetime) -> Decision | None:
+def _after_done(record: Record, seen: Observation, now: datetime) -> Record | None:
     """A record of kind `rollback`, when an alert or a person asks for it and the old deployment is still up."""
     cause = _asked_back(seen)
     if cause is None or record.phase is not Phase.DONE or record.live is None or seen.endpoint is None:
@@ -61,8 +72,8 @@ def _after_done(record: Record, seen: Observation, now: datetime) -> Decision | 
         mirror=dict(seen.endpoint.mirror),
         next_look=now,
         handled=_handled(record, seen),
-    ).noted(now, "decision", f"going back after done: {cause}")
-    return Decision(begun)
+    )
+    return _noted(begun, seen, now, "").noted(now, "decision", f"going back after done: {cause}")
 
 
 def _asked_back(seen: Observation) -> str | None:
@@ -82,7 +93,7 @@ def _to_start(record: Record | None, seen: Observation) -> tuple[VersionSeen, st
         return None
     asked = _asked_version(record, seen.commands, versions)
     if asked is not None:
-        return asked
+        return None if _is_live(asked[0], seen.endpoint) else asked
     newest = versions.newest
     if newest is None or (record is not None and Tried(newest.version, newest.created) in record.tried):
         return None
@@ -112,6 +123,12 @@ def _asked_version(
         if chosen is not None:
             return chosen, f"{command.action} by {command.who}: {command.reason}"
     return None
+
+
+def _is_live(version: VersionSeen, endpoint: EndpointSeen | None) -> bool:
+    """Whether the deployment that a rollout of the version would make has all live traffic already."""
+    name = deployment_name(model_name(version.id), version.version, version.id, version.created)
+    return endpoint is not None and sole_live(endpoint) == (True, name)
 
 
 def _begun(
@@ -153,10 +170,11 @@ def _begun(
         leftovers=tuple(o for o in before.leftovers if o.deployment != candidate) if before else (),
         handled=_handled(before, seen),
     )
+    record = _noted(record, seen, now, "; before this rollout began")
     return Decision(record.noted(now, "decision", f"rollout of version {version.version}: {why}"))
 
 
-def _tidied(record: Record, seen: Observation, now: datetime) -> Decision:
+def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta) -> Decision:
     """Delete what failed candidates left, once its time has come and it has no traffic at all."""
     actions: list[Action] = []
     left = []
@@ -167,17 +185,13 @@ def _tidied(record: Record, seen: Observation, now: datetime) -> Decision:
         if leftover.deployment not in seen.endpoint.deployments:
             continue
         left.append(leftover)
-        if _unused(seen.endpoint, leftover.deployment):
+        kept_for = _kept_for(seen.endpoint, leftover.deployment)
+        if not kept_for:
             if seen.endpoint.deployments[leftover.deployment].state != "Deleting":
                 actions += [SaveLogs(leftover.deployment), DeleteDeployment(leftover.deployment)]
         else:
-            record = record.noted(now, "trouble", f"{leftover.deployment} has traffic and is not deleted")
-    for alert in seen.alerts:
-        text = f"{alert.rule} {'fired' if alert.fired else 'resolved'}: {alert.action}; no rollout to act on"
-        record = record.noted(now, "alert", text)
-    for command in seen.commands:
-        text = f"{command.action} by {command.who}: {command.reason}; nothing to act on"
-        record = record.noted(now, "command", text)
+            record = record.noted(now, "trouble", f"{leftover.deployment} is not deleted: {kept_for}")
+    record = _noted(record, seen, now, "; nothing to act on")
     listed = seen.versions is not None
     updated = replace(
         record,
@@ -187,12 +201,22 @@ def _tidied(record: Record, seen: Observation, now: datetime) -> Decision:
         traffic=dict(seen.endpoint.traffic) if seen.endpoint else record.traffic,
         mirror=dict(seen.endpoint.mirror) if seen.endpoint else record.mirror,
     )
-    return Decision(replace(updated, next_look=_next(updated, actions, now)), tuple(actions))
+    return Decision(replace(updated, next_look=_next(updated, actions, now, pace)), tuple(actions))
 
 
-def _next(record: Record, actions: list[Action], now: datetime) -> datetime | None:
+def _noted(record: Record, seen: Observation, now: datetime, what_came_of_it: str) -> Record:
+    for alert in seen.alerts:
+        text = f"{alert.rule} {'fired' if alert.fired else 'resolved'}: {alert.action}{what_came_of_it}"
+        record = record.noted(now, "alert", text)
+    for command in seen.commands:
+        text = f"{command.action} by {command.who}: {command.reason}{what_came_of_it}"
+        record = record.noted(now, "command", text)
+    return record
+
+
+def _next(record: Record, actions: list[Action], now: datetime, pace: timedelta) -> datetime | None:
     if record.list_versions:
-        return now
+        return now + pace  # they could not be listed in this look
     times = [leftover.after for leftover in record.leftovers]
     if not times:
         return None
@@ -200,8 +224,16 @@ def _next(record: Record, actions: list[Action], now: datetime) -> datetime | No
     return max(min(times), now + _DELETE_PACE) if actions or min(times) <= now else min(times)
 
 
-def _unused(endpoint: EndpointSeen, name: str) -> bool:
-    return not endpoint.traffic.get(name) and not endpoint.mirror.get(name) and not endpoint.busy
+def _kept_for(endpoint: EndpointSeen, name: str) -> str:
+    """Why a deployment may not be deleted now, or nothing."""
+    if endpoint.traffic.get(name) or endpoint.mirror.get(name):
+        return "it has traffic"
+    if endpoint.busy:
+        return "an operation is running on the endpoint"
+    healthy = {one.name for one in endpoint.deployments.values() if one.healthy}
+    if endpoint.traffic and healthy == {name}:
+        return "it is the last healthy deployment of an endpoint in use"
+    return ""
 
 
 def _handled(record: Record | None, seen: Observation) -> tuple[str, ...]:
