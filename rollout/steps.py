@@ -82,14 +82,14 @@ def _waiting_for(look: Look, at_least: timedelta) -> tuple[str, ...]:
 
 
 def _unless_overdue(look: Look, decision: Decision, at_most: timedelta) -> Decision:
-    """After `at_most` the rollout holds (it never promotes); after `failed.keep` more it goes back."""
+    """After `at_most` the rollout holds (the clock never promotes); after `failed.keep` more it goes back."""
     over = look.entered_ago - at_most
     if over <= timedelta():
         return decision
     missing = "; ".join(decision.record.reasons)
     if over > look.policy.failed.keep:
-        return go_back(look, f"not enough evidence by the deadline: {missing}", Phase.ROLLED_BACK)
-    reasons = (f"past its deadline of {at_most} without enough evidence", *decision.record.reasons)
+        return go_back(look, f"not ready by the deadline: {missing}", Phase.ROLLED_BACK)
+    reasons = (f"not ready by its deadline of {at_most}", *decision.record.reasons)
     record = replace(decision.record, flags=decision.record.flags | {Flag.HELD}, reasons=reasons)
     return Decision(record, decision.actions)
 
@@ -111,12 +111,13 @@ def awaiting_approval(look: Look) -> Decision | Enter:
 def waiting(look: Look) -> Decision | Enter:
     """Let time pass with the split of the step before."""
     step = _step(look, Wait)
+    at_most = step.at_least + BLIND_WITHIN
     ready = look.toward_split()
     if isinstance(ready, Decision):
-        return ready
+        return _unless_overdue(look, ready, at_most)
     if (ready.record.passed or ready.lasted >= step.at_least) and not ready.stopped:
         return Enter(ready, ready.record.step + 1, f"waited {ready.lasted.total_seconds():.0f} s")
-    return ready.stay(ready.stopped, f"waiting {step.at_least}")
+    return _unless_overdue(ready, ready.stay(ready.stopped, f"waiting {step.at_least}"), at_most)
 
 
 def full(look: Look) -> Decision | Enter:
@@ -124,7 +125,7 @@ def full(look: Look) -> Decision | Enter:
     step = _step(look, Full)
     ready = look.toward_split()
     if isinstance(ready, Decision):
-        return ready
+        return _unless_overdue(look, ready, step.bake + BLIND_WITHIN)
     # A first version has nothing to be compared with and nothing to go back to.
     seeing = ready.verdict is not None or ready.record.live is None
     if ready.record.passed or (ready.lasted >= step.bake and seeing):
@@ -156,6 +157,9 @@ def retiring(look: Look) -> Decision | Enter:
         return ready.stay(f"deployment {old} is kept for {left.total_seconds():.0f} s more")
     if endpoint.deployments[old].state == "Deleting":
         return ready.stay(f"deployment {old} is being deleted")
+    if endpoint.busy:
+        # What runs may be a write that gives the old deployment traffic.
+        return ready.stay("another operation is running on the endpoint")
     record = ready.record.noted(ready.now, "write", f"asked to delete deployment {old}")
     staying = replace(ready, record=record).stay(f"deleting deployment {old}")
     return Decision(staying.record, (DeleteDeployment(old),))
