@@ -20,7 +20,8 @@ from export.dataset import exported_until
 from policy.model import Drift
 
 QUEUE = "drift-work"
-LEASE_SECONDS = 60
+LEASE_SECONDS = 30
+"""Short, since a killed worker leaves it behind; it only saves work, so a longer measurement may outlive it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 logger = logging.getLogger("understudy.drift")
 
@@ -70,6 +71,8 @@ def _measure(context: Context, one: Watched, now: datetime) -> None:
         return
     lease = context.blobs.lease("locks", f"drift-{sha256(one.place.path.encode()).hexdigest()[:20]}", LEASE_SECONDS)
     if lease is None:
+        # Held by another worker, or left by one that was killed: then it runs out, and the timer asks again.
+        logger.info("drift of %s: another worker measures it", one.place.path)
         return
     try:
         if not has_result(context.blobs, one.place, until):
