@@ -1,0 +1,143 @@
+"""A small pure model of Azure's online endpoint, and the loop around `decide` that drives it.
+
+What it keeps of the real one (facts/azureml-wire.md): a write is accepted at once and takes a while; while it runs the
+endpoint is `Updating` and shows the old split; it may end with success and the old split; another write may be refused
+with 409 or take its place; a deployment with live traffic cannot be deleted. A split that Azure would refuse is a bug
+of ours and fails the test on the spot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from policy.model import Policy
+from rollout.decide import decide
+from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, SetTraffic
+from rollout.observation import DeploymentSeen, EndpointSeen, Observation
+from rollout.phases import Phase
+from rollout.record import Record, Split, from_json, to_json
+from tests.rollout.world import NOW, PACE, PLACE, POLICY, POLICY_TEXT
+
+
+class Refused(Exception):
+    """Azure answers 409: another operation is running."""
+
+
+@dataclass
+class Azure:
+    """One endpoint: what Azure shows, and the write that is under way."""
+
+    traffic: Split = field(default_factory=dict)
+    mirror: Split = field(default_factory=dict)
+    state: str = "Succeeded"
+    deployments: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    under_way: tuple[Split, Split] | None = None
+
+    def seen(self) -> EndpointSeen:
+        """What a read shows."""
+        there = {n: DeploymentSeen(n, state, self.models.get(n, "")) for n, state in self.deployments.items()}
+        return EndpointSeen(self.state, dict(self.traffic), dict(self.mirror), there)
+
+    def healthy(self) -> set[str]:
+        """Deployments that can serve."""
+        return {name for name, state in self.deployments.items() if state in ("Succeeded", "Updating", "Scaling")}
+
+    def write(self, traffic: Mapping[str, int], mirror: Mapping[str, int], *, conflict: bool = False) -> None:
+        """A PUT of the split; `conflict`: Azure refuses while an operation runs, or else gives way to this one."""
+        assert_azure_allows(traffic, mirror)
+        if conflict and self.under_way is not None:
+            raise Refused
+        self.state, self.under_way = "Updating", (dict(traffic), dict(mirror))
+
+    def create(self, name: str, model_id: str) -> None:
+        """A PUT of a deployment."""
+        if self.deployments.get(name) != "Deleting":
+            self.deployments[name], self.models[name] = "Creating", model_id
+
+    def delete(self, name: str) -> None:
+        """A DELETE of a deployment; refused while it has live traffic, now or by the write that is under way."""
+        coming = self.under_way[0] if self.under_way else {}
+        if self.traffic.get(name) or coming.get(name):
+            raise Refused
+        if name in self.deployments:
+            self.deployments[name] = "Deleting"
+
+    def settle(self, *, lost: bool = False, state: str = "Succeeded") -> None:
+        """The write that is under way ends; `lost`: it says so but the split is the old one."""
+        if self.under_way is not None and not lost:
+            self.traffic, self.mirror = self.under_way
+        self.under_way, self.state = None, state
+
+    def deploy(self, state: str = "Succeeded") -> None:
+        """What is being created ends in `state`; what is being deleted is gone, and its share of the mirror with it."""
+        for name, now in list(self.deployments.items()):
+            if now == "Creating":
+                self.deployments[name] = state
+            elif now == "Deleting":
+                del self.deployments[name]
+                self.mirror.pop(name, None)
+
+
+def assert_azure_allows(traffic: Mapping[str, int], mirror: Mapping[str, int]) -> None:
+    """The rules that Azure has for a split."""
+    assert sum(traffic.values()) in (0, 100), f"live weights {traffic} do not sum to 0 or 100"
+    assert all(0 <= share <= 100 for share in traffic.values())
+    assert len(mirror) <= 1, f"more than one mirror: {mirror}"
+    assert all(0 < share <= 50 for share in mirror.values()), f"mirror {mirror} above 50"
+    assert not set(mirror) & {n for n, share in traffic.items() if share}, f"live and mirrored: {traffic} {mirror}"
+
+
+@dataclass
+class Loop:
+    """The endpoint's record and the looks at it."""
+
+    azure: Azure
+    policy: Policy = POLICY
+    record: Record | None = None
+    now: datetime = NOW
+    decision: Decision | None = None
+    before: Record | None = None
+    observation: Observation = field(default_factory=lambda: Observation(None))
+
+    def phase(self) -> Phase | None:
+        """Where the rollout is."""
+        return self.record.phase if self.record else None
+
+    def look(
+        self, after: timedelta = PACE, *, acts: bool = True, conflict: bool = False, **seen: Any
+    ) -> Decision | None:
+        """One look, `after` the last one: decide, save, act. Not `acts`: the worker dies after it saved."""
+        self.now += after
+        self.before, self.observation = self.record, Observation(self.azure.seen(), **seen)
+        # A record of an unfinished rollout brings its own policy, which in these tests never changes.
+        self.decision = decide(PLACE, self.policy, POLICY_TEXT, self.record, self.observation, self.now, pace=PACE)
+        if self.decision is None:
+            return None
+        saved = replace(self.decision.record, writes=self.decision.record.writes + 1, refused="")
+        self.record = from_json(json.loads(json.dumps(to_json(saved))))
+        assert self.record == saved, "the record comes back from its blob as it was written"
+        if acts:
+            for action in self.decision.actions:
+                self._act(action, conflict)
+        return self.decision
+
+    def _act(self, action: Action, conflict: bool) -> None:
+        try:
+            if isinstance(action, SetTraffic):
+                self.azure.write(action.traffic, action.mirror, conflict=conflict)
+            elif isinstance(action, CreateDeployment):
+                self.azure.create(action.name, action.model_id)
+            elif isinstance(action, DeleteDeployment):
+                self.azure.delete(action.name)
+        except Refused:
+            return  # the next look sees that nothing came of it
+
+    def until_read_back(self, **seen: Any) -> None:
+        """Azure ends the write well, and the next look reads it back."""
+        self.azure.settle()
+        self.look(**seen)

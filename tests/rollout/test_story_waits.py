@@ -1,0 +1,91 @@
+"""What holds a rollout, what lets it go on, and how each wait ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from rollout.phases import Flag, Phase
+from tests.rollout.journey import DAY, HOUR, in_canary, in_full, in_shadow
+from tests.rollout.world import NEW, OLD, SAFE, UNKNOWN, alert, command
+
+
+def test_somebody_elses_split_holds_the_rollout_until_a_person_resumes() -> None:
+    loop = in_canary()
+    loop.azure.traffic = {OLD: 100}
+
+    loop.look(2 * HOUR, evidence=SAFE)
+    loop.look(HOUR, evidence=SAFE)
+    assert loop.record is not None
+    assert (loop.phase(), loop.record.flags, loop.azure.under_way) == (Phase.CANARY, frozenset({Flag.HELD}), None)
+
+    loop.look(commands=(command("resume"),))
+    assert loop.azure.under_way == ({OLD: 90, NEW: 10}, {})
+
+
+def test_traffic_is_not_moved_onto_a_deployment_that_is_not_healthy() -> None:
+    loop = in_canary()
+    loop.azure.traffic, loop.azure.deployments[OLD] = {NEW: 100}, "Failed"
+    loop.look()
+
+    loop.look(commands=(command("resume"),))
+
+    assert loop.record is not None
+    assert (loop.azure.under_way, loop.record.flags) == (None, frozenset({Flag.HELD}))
+    assert loop.record.reasons == (f"deployment {OLD} is Failed: no live traffic is sent to it",)
+
+
+def test_a_mirror_that_an_old_client_dropped_is_put_back() -> None:
+    loop = in_shadow()
+    loop.azure.mirror = {}
+    loop.look()
+
+    assert loop.azure.under_way == ({OLD: 100}, {NEW: 20})
+    assert loop.record is not None
+    assert loop.record.reasons == ("the mirror setting was lost and is put back",)
+
+
+def test_an_alert_that_holds_lets_go_when_the_same_alert_resolves_and_not_before() -> None:
+    loop = in_shadow()
+    loop.look(alerts=(alert("hold"), alert("hold", alert_id="a-2")))
+    loop.look(2 * HOUR, evidence=SAFE, alerts=(alert("ignore", fired=False),))
+    assert loop.phase() is Phase.SHADOW
+
+    loop.look(evidence=SAFE, alerts=(alert("ignore", fired=False, alert_id="a-2"),))
+    assert loop.phase() is Phase.CANARY
+
+
+def test_a_resolved_alert_that_the_policy_takes_for_evidence_lets_go_and_advances() -> None:
+    loop = in_shadow()
+    loop.look(alerts=(alert("hold"),))
+    loop.look(alerts=(alert("advance", fired=False),))
+
+    assert loop.phase() is Phase.CANARY
+
+
+def test_an_advance_that_comes_while_the_rollout_is_held_counts_when_it_goes_on() -> None:
+    loop = in_shadow()
+    loop.look(commands=(command("pause"),))
+    loop.look(alerts=(alert("advance"),))
+    assert loop.phase() is Phase.SHADOW
+
+    loop.look(commands=(command("resume"),))
+    assert loop.phase() is Phase.CANARY
+
+
+def test_evidence_that_stays_unknown_holds_at_the_deadline_and_goes_back_later_and_never_promotes() -> None:
+    loop = in_canary()
+    loop.look(timedelta(hours=13), evidence=UNKNOWN)
+    assert loop.record is not None
+    assert (loop.phase(), loop.record.flags) == (Phase.CANARY, frozenset({Flag.HELD}))
+
+    loop.look(DAY, evidence=UNKNOWN)
+    assert (loop.phase(), loop.azure.under_way) == (Phase.ROLLING_BACK, ({OLD: 100}, {}))
+
+
+def test_a_bake_without_any_evidence_goes_back_after_a_day() -> None:
+    loop = in_full()
+    loop.look(DAY)
+    assert loop.phase() is Phase.FULL
+    loop.look(2 * HOUR)
+
+    assert loop.azure.under_way == ({OLD: 100}, {})
