@@ -109,11 +109,13 @@ class Loop:
         return self.record.phase if self.record else None
 
     def look(
-        self, after: timedelta = PACE, *, acts: bool = True, conflict: bool = False, **seen: Any
+        self, after: timedelta = PACE, *, acts: bool = True, conflict: bool = False, there: bool = True, **seen: Any
     ) -> Decision | None:
-        """One look, `after` the last one: decide, save, act. Not `acts`: the worker dies after it saved."""
+        """One look, `after` the last one: decide, save, act. Not `acts`: the worker dies after it saved.
+
+        Not `there`: Azure says that the endpoint does not exist."""
         self.now += after
-        self.before, self.observation = self.record, Observation(self.azure.seen(), **seen)
+        self.before, self.observation = self.record, Observation(self.azure.seen() if there else None, **seen)
         # A record of an unfinished rollout brings its own policy, which in these tests never changes.
         self.decision = decide(PLACE, self.policy, POLICY_TEXT, self.record, self.observation, self.now, pace=PACE)
         if self.decision is None:

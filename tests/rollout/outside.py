@@ -1,0 +1,217 @@
+"""The rules that every single decision keeps, said from the outside: from what was shown, what was said, what came out.
+
+Nothing here asks the product's own helpers what is right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from policy.model import Approval, Canary, Check, Full, Policy, Retire, Shadow, Smoke, Step, Wait
+from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs, SetTraffic
+from rollout.observation import EndpointSeen, Observation
+from rollout.phases import TERMINAL, Flag, Phase
+from rollout.record import Record
+from tests.rollout.azure import assert_azure_allows
+from tests.rollout.world import HARM, SAFE
+
+HEALTHY = ("Succeeded", "Updating", "Scaling")
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One decision: the record before it, what the look saw, and what was decided."""
+
+    policy: Policy
+    before: Record | None
+    seen: Observation
+    now: datetime
+    decision: Decision
+    passed: bool
+    """Whether an alert or a person let the present step pass, in this look or before."""
+
+    @property
+    def after(self) -> Record:
+        """The record that comes out."""
+        return self.decision.record
+
+    @property
+    def shown(self) -> EndpointSeen:
+        """The endpoint; with nothing on it when it is not there."""
+        return self.seen.endpoint or EndpointSeen("", {}, {}, {})
+
+    @property
+    def writes(self) -> list[SetTraffic]:
+        """The splits that are asked for."""
+        return [action for action in self.decision.actions if isinstance(action, SetTraffic)]
+
+    def healthy(self, name: str | None) -> bool:
+        """Whether a deployment was seen to serve."""
+        deployment = self.shown.deployments.get(name or "")
+        return deployment is not None and deployment.state in HEALTHY
+
+    def check(self) -> None:
+        """Every rule."""
+        self.splits_are_what_azure_allows()
+        self.live_traffic_is_never_emptied_nor_moved_onto_what_is_not_healthy()
+        self.the_last_healthy_deployment_is_never_deleted()
+        self.harm_sends_the_traffic_back_in_this_look()
+        self.while_going_back_each_look_asks_again()
+        self.nothing_goes_forward_while_stopped()
+        self.a_step_is_left_only_for_a_reason()
+        self.the_candidate_never_gets_more_than_its_step_gives()
+        self.what_is_over_stays_over()
+        self.history_only_grows()
+        self.it_is_looked_at_again()
+
+    def splits_are_what_azure_allows(self) -> None:
+        for write in self.writes:
+            assert_azure_allows(write.traffic, write.mirror)
+
+    def live_traffic_is_never_emptied_nor_moved_onto_what_is_not_healthy(self) -> None:
+        for write in self.writes:
+            assert not self.shown.traffic or write.traffic, "live traffic would be emptied"
+            for name, share in write.traffic.items():
+                more = share > self.shown.traffic.get(name, 0)
+                assert not more or self.healthy(name), f"{name} is not healthy and would get {share} %"
+
+    def the_last_healthy_deployment_is_never_deleted(self) -> None:
+        """Save where the endpoint serves nobody: there a failed first version is deleted."""
+        for action in self.decision.actions:
+            if isinstance(action, DeleteDeployment):
+                assert not self.shown.traffic.get(action.name), "it has live traffic"
+                assert not self.shown.mirror.get(action.name), "it has mirrored traffic"
+                others = [n for n in self.shown.deployments if n != action.name and self.healthy(n)]
+                assert others or not self.healthy(action.name) or not self.shown.traffic, "nothing healthy remains"
+
+    def harm(self) -> bool:
+        """Whether this look sees harm in a rollout that is in flight."""
+        before = self.before
+        if before is None or before.terminal or before.phase is Phase.ROLLING_BACK:
+            return False
+        lost = self.seen.endpoint is not None and not self.healthy(before.candidate)
+        listed = self.seen.versions
+        return (
+            any(one.action == "rollback" for one in self.seen.alerts)
+            or any(one.action == "rollback" for one in self.seen.commands)
+            or (before.phase is Phase.AWAITING_APPROVAL and any(c.action == "reject" for c in self.seen.commands))
+            or self.seen.evidence is HARM
+            or (lost and before.phase is not Phase.DEPLOYING)
+            or (listed is not None and before.kind == "rollout" and before.version not in listed.eligible)
+        )
+
+    def there_is_a_way_back(self) -> bool:
+        """Whether something healthy can take the traffic: what was live, or another one that has live traffic."""
+        assert self.before is not None
+        others = [n for n, share in self.shown.traffic.items() if share and n != self.before.candidate]
+        return any(self.healthy(name) for name in [self.before.live, *others])
+
+    def harm_sends_the_traffic_back_in_this_look(self) -> None:
+        if not self.harm() or self.before is None:
+            return
+        if self.before.phase is Phase.DEPLOYING:
+            assert not self.decision.actions, "while deploying nothing of the traffic is ours"
+            assert self.after.terminal
+            return
+        candidate = self.before.candidate
+        serves = bool(self.shown.traffic.get(candidate))
+        if serves and not self.there_is_a_way_back():
+            assert not self.writes, "the traffic stays where it is"
+            return
+        assert self.after.phase in (Phase.ROLLING_BACK, *TERMINAL)
+        if serves or self.shown.mirror.get(candidate):
+            self.the_way_back_is_asked_for()
+
+    def while_going_back_each_look_asks_again(self) -> None:
+        if self.after.phase is Phase.ROLLING_BACK and self.seen.endpoint is not None:
+            serves = self.shown.traffic.get(self.after.candidate)
+            if (serves and self.there_is_a_way_back()) or self.shown.mirror.get(self.after.candidate):
+                if serves and not self.there_is_a_way_back():
+                    return
+                self.the_way_back_is_asked_for()
+
+    def the_way_back_is_asked_for(self) -> None:
+        (write,) = self.writes
+        assert not write.traffic.get(self.after.candidate)
+        assert not write.mirror.get(self.after.candidate)
+        assert write.urgent, "it is sent even while another operation runs"
+
+    def nothing_goes_forward_while_stopped(self) -> None:
+        stopped = Flag.PAUSED in self.after.flags or self.after.holds
+        if stopped and self.after.phase is not Phase.ROLLING_BACK and not self.after.terminal:
+            assert not self.writes
+            assert not any(isinstance(action, CreateDeployment) for action in self.decision.actions)
+
+    def a_step_is_left_only_for_a_reason(self) -> None:
+        before, after = self.before, self.after
+        if before is None or after.number != before.number or before.terminal or before.phase is Phase.ROLLING_BACK:
+            return
+        went_on = after.step > before.step or after.phase is Phase.DONE
+        if not went_on:
+            return
+        if any(command.action == "promote" for command in self.seen.commands):
+            assert after.phase is Phase.FULL
+            return
+        if before.phase is Phase.DEPLOYING and after.phase is Phase.DONE:
+            assert self.shown.traffic == {before.candidate: 100}, "only what is live already is done at once"
+            return
+        end = after.step if after.phase is not Phase.DONE else len(self.policy.steps)
+        for index in range(before.step + 1, end):
+            assert before.live is None, "only a first version leaves steps out"
+            assert not isinstance(self.policy.steps[index], Smoke | Full)
+        assert self.passed or before.step < 0 or self.has_what_it_waits_for(self.policy.steps[before.step])
+
+    def has_what_it_waits_for(self, step: Step) -> bool:
+        """Whether the step may be left without anybody having said so."""
+        assert self.before is not None
+        lasted = self.now - self.before.since if self.before.since else timedelta()
+        if isinstance(step, Smoke):
+            return self.seen.smoke is not None and self.seen.smoke.passed
+        if isinstance(step, Shadow | Canary):
+            return self.seen.evidence is SAFE and lasted >= step.at_least
+        if isinstance(step, Check):
+            return self.seen.evidence is SAFE
+        if isinstance(step, Wait):
+            return lasted >= step.at_least
+        if isinstance(step, Full):
+            return lasted >= step.bake and (self.seen.evidence is not None or self.before.live is None)
+        if isinstance(step, Retire):
+            return self.before.live not in self.shown.deployments
+        return not isinstance(step, Approval)
+
+    def the_candidate_never_gets_more_than_its_step_gives(self) -> None:
+        given = 0
+        for step in self.policy.steps[: self.after.step + 1]:
+            if isinstance(step, Canary):
+                given = step.traffic_percent
+            elif isinstance(step, Full):
+                given = 100
+        for write in self.writes:
+            assert write.traffic.get(self.after.candidate, 0) <= given
+
+    def what_is_over_stays_over(self) -> None:
+        before, after = self.before, self.after
+        if before is None or not before.terminal or after.number != before.number:
+            return
+        same = (before.phase, before.kind, before.version, before.candidate, before.live, before.step)
+        assert same == (after.phase, after.kind, after.version, after.candidate, after.live, after.step)
+        assert all(isinstance(action, SaveLogs | DeleteDeployment) for action in self.decision.actions)
+
+    def history_only_grows(self) -> None:
+        before, after = self.before, self.after
+        if before is None:
+            return
+        if after.number == before.number:
+            assert after.entries[: len(before.entries)] == before.entries
+        else:
+            assert after.number == before.number + 1
+            assert before.terminal
+        assert after.handled[: len(before.handled)] == before.handled
+
+    def it_is_looked_at_again(self) -> None:
+        assert self.after.reasons, "it says why"
+        if not self.after.terminal:
+            assert self.after.next_look is not None
+            assert self.after.next_look >= self.now

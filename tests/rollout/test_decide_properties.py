@@ -1,0 +1,228 @@
+"""Whatever happens, in whatever order, to whatever policy: what `decide` never does, and what it always does.
+
+Hypothesis plays Azure, the clients, the people and the clock. Every look is checked against rules that are written
+here from the outside (from what the endpoint showed and what was said), not with the product's own helpers.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from policy.model import Policy
+from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
+from policy.steps import Smoke as SmokeStep
+from rollout.commands import ACTIONS, Command, refusal
+from rollout.observation import AlertItem, CommandItem, Smoke, VersionSeen
+from rollout.phases import Phase
+from rollout.record import Record
+from rollout.verdict import Evidence
+from tests.rollout.azure import Azure, Loop
+from tests.rollout.outside import Decided
+from tests.rollout.world import HARM, OLD, POLICY, SAFE, UNKNOWN, V1, alert, command, version, versions
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+UNJUDGED = (Phase.DEPLOYING, Phase.TESTING, Phase.ROLLING_BACK)
+BY_HAND = "by-hand"
+EVIDENCE: dict[str, Evidence | None] = {"none": None, "safe": SAFE, "unknown": UNKNOWN, "harm": HARM}
+
+
+@st.composite
+def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
+    """Every order of steps that a policy may have."""
+    percents = sorted(draw(st.sets(st.integers(1, 99), max_size=2)))
+    spine: list[Step] = [SmokeStep()] if draw(st.booleans()) else []
+    if draw(st.booleans()):
+        spine.append(Shadow(mirror_percent=draw(st.integers(1, 50)), at_least=HOUR))
+    spine += [Canary(traffic_percent=percent) for percent in percents]
+    steps: list[Step] = []
+    between = st.sampled_from([None, None, Approval(), Wait(at_least=HOUR), Check()])
+    for step in spine:
+        steps.append(step)
+        if (extra := draw(between)) is not None:
+            steps.append(extra)
+    steps.append(Full())
+    if draw(st.booleans()):
+        steps.append(Retire())
+    return tuple(steps)
+
+
+policies = st.builds(
+    lambda steps, adopt, newer: POLICY.model_copy(update={"steps": steps, "adopt": adopt, "on_new_version": newer}),
+    step_lists(),
+    st.booleans(),
+    st.sampled_from(["supersede", "queue", "ignore"]),
+)
+
+
+class Rollouts(RuleBasedStateMachine):
+    """One endpoint, its rollouts one after the other, and everything that can come between."""
+
+    loop: Loop
+
+    @initialize(policy=policies, empty=st.sampled_from([True, False, False]), head_start=st.integers(0, 14))
+    def an_endpoint(self, policy: Policy, empty: bool, head_start: int) -> None:
+        """With version 1 in service or with nothing, and a rollout that has come some way in peace."""
+        azure = Azure() if empty else Azure({OLD: 100}, deployments={OLD: "Succeeded"}, models={OLD: V1.id})
+        self.loop = Loop(azure, policy)
+        self.known: list[VersionSeen] = [V1]
+        self.untagged: set[str] = set()
+        self.news = empty
+        self.quality = "safe"
+        self.alerts: list[AlertItem] = []
+        self.commands: list[CommandItem] = []
+        self.passes: set[tuple[int, int]] = set()
+        """(rollout, step) that an alert or a person let pass."""
+        if head_start:
+            self.the_models_versions_change(more=not empty)
+        for _ in range(head_start):
+            self.calm_look("safe", command("approve"))
+
+    # What Azure does.
+
+    @rule(lost=st.booleans(), state=st.sampled_from(["Succeeded", "Succeeded", "Failed"]))
+    def azure_ends_the_write(self, lost: bool, state: str) -> None:
+        self.loop.azure.settle(lost=lost or state == "Failed", state=state)
+
+    @rule(state=st.sampled_from(["Succeeded", "Succeeded", "Succeeded", "Failed", "Canceled"]))
+    def azure_ends_what_it_does_with_deployments(self, state: str) -> None:
+        self.loop.azure.deploy(state)
+
+    @rule(data=st.data(), state=st.sampled_from(["Failed", "Succeeded", "Updating"]))
+    def a_deployment_changes_its_state(self, data: st.DataObject, state: str) -> None:
+        there = sorted(n for n, s in self.loop.azure.deployments.items() if s not in ("Creating", "Deleting"))
+        if there:
+            self.loop.azure.deployments[data.draw(st.sampled_from(there))] = state
+
+    # What others do.
+
+    @rule()
+    def an_old_client_drops_the_mirror(self) -> None:
+        self.loop.azure.mirror = {}
+
+    @rule(data=st.data())
+    def somebody_sets_the_split_by_hand(self, data: st.DataObject) -> None:
+        self.loop.azure.deployments.setdefault(BY_HAND, "Succeeded")
+        to = data.draw(st.sampled_from(sorted(self.loop.azure.healthy()) or [BY_HAND]))
+        self.loop.azure.traffic = {to: 100}
+        self.loop.azure.mirror.pop(to, None)
+
+    @rule(more=st.booleans())
+    def the_models_versions_change(self, more: bool) -> None:
+        if more and len(self.known) < 5:
+            self.known.append(version(len(self.known) + 1))
+        elif self.known:
+            self.untagged ^= {self.known[-1].version}
+        self.news = True
+
+    @rule(quality=st.sampled_from(sorted(EVIDENCE)))
+    def the_candidate_turns_out(self, quality: str) -> None:
+        self.quality = quality
+
+    @rule(action=st.sampled_from(["rollback", "hold", "advance", "ignore"]), fired=st.booleans())
+    def an_alert_comes(self, action: str, fired: bool) -> None:
+        self.alerts.append(alert(action if fired or action == "advance" else "ignore", fired=fired))
+
+    @rule(action=st.sampled_from(ACTIONS))
+    def a_person_asks(self, action: str) -> None:
+        """The door lets a command in or refuses it; what it let in is read by the next look."""
+        if refusal(self.loop.record, Command(action, "id", "reason")) is None:
+            self.commands.append(command(action))
+
+    # The looks.
+
+    @rule()
+    def a_look_that_finds_no_endpoint(self) -> None:
+        self.look(HOUR, there=False)
+
+    @rule(after=st.sampled_from([timedelta(seconds=30), timedelta(seconds=30), HOUR, DAY]))
+    def a_look(self, after: timedelta) -> None:
+        self.look(after)
+
+    @rule(conflict=st.booleans())
+    def a_look_whose_actions_fail(self, conflict: bool) -> None:
+        """The worker dies after it saved its intent, or Azure answers 409."""
+        self.look(timedelta(seconds=30), acts=conflict, conflict=True)
+
+    @precondition(lambda self: self.loop.record is not None and not self.loop.record.terminal)
+    @rule(looks=st.integers(2, 6))
+    def some_calm(self, looks: int) -> None:
+        """Azure does what it is asked between looks, the candidate does well, and nobody holds anything."""
+        for _ in range(looks):
+            self.calm_look("safe", command("resume"), command("approve"))
+
+    def calm_look(self, quality: str, *commands: CommandItem, after: timedelta = HOUR) -> None:
+        self.loop.azure.settle()
+        self.loop.azure.deploy()
+        self.quality = quality
+        for one in commands:
+            if refusal(self.loop.record, Command(one.action, "id", "reason")) is None:
+                self.commands.append(one)
+        self.look(after)
+
+    def look(self, after: timedelta, **how: Any) -> None:
+        record = self.loop.record
+        seen: dict[str, Any] = {"alerts": tuple(self.alerts), "commands": tuple(self.commands)}
+        lists = self.news or (record is not None and record.terminal and record.list_versions)
+        if lists or any(c.action in ("start", "retry") for c in self.commands):
+            eligible = tuple(v for v in self.known if v.version not in self.untagged)
+            seen["versions"] = versions(*self.known, eligible=eligible)
+        if record is not None and not record.terminal and record.phase not in UNJUDGED and record.since is not None:
+            seen["evidence"] = EVIDENCE[self.quality]
+        if record is not None and record.phase is Phase.TESTING and self.quality != "none":
+            seen["smoke"] = Smoke(self.quality != "harm", "said the model")
+        self.note_who_let_it_pass()
+        self.alerts, self.commands, self.news = [], [], False
+        decision = self.loop.look(after, **seen, **how)
+        if decision is not None:
+            passed = record is not None and (record.number, record.step) in self.passes
+            loop = self.loop
+            Decided(loop.policy, record, loop.observation, loop.now, decision, passed).check()
+            self.what_is_taken_back_stays_back(record)
+
+    def what_is_taken_back_stays_back(self, before: Record | None) -> None:
+        """No write toward the candidate is still under way when its rollout is over."""
+        record, azure = self.loop.record, self.loop.azure
+        assert record is not None
+        if before is not None and not before.terminal and record.terminal and azure.under_way is not None:
+            assert azure.traffic.get(record.candidate) or not azure.under_way[0].get(record.candidate)
+            assert not azure.under_way[1].get(record.candidate)
+
+    def note_who_let_it_pass(self) -> None:
+        record = self.loop.record
+        if record is None:
+            return
+        said = {one.action for one in self.commands}
+        if record.phase is Phase.AWAITING_APPROVAL:
+            passes = "approve" in said
+        else:
+            passes = "advance" in said or any(one.action == "advance" for one in self.alerts)
+        if passes:
+            self.passes.add((record.number, record.step))
+
+    def teardown(self) -> None:
+        """Every wait has an end: left alone with Azure at peace, a rollout that nobody holds is over some day."""
+        if not hasattr(self, "loop") or self.loop.record is None:
+            return
+        self.known = [v for v in self.known if v.version == self.loop.record.version]
+        self.untagged = set()
+        for _ in range(40):
+            if self.loop.record.terminal:
+                return
+            self.calm_look("none", command("resume"), after=DAY)
+        raise AssertionError(f"still {self.loop.record.phase}: {self.loop.record.reasons}")
+
+
+TestRollouts = Rollouts.TestCase
+TestRollouts.settings = settings(
+    max_examples=300,
+    stateful_step_count=30,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
