@@ -1,0 +1,98 @@
+"""The record and its JSON form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rollout.phases import Flag, Phase
+from rollout.record import Entry, Leftover, Measured, Record, Tried, from_json, moment, stamp, to_json
+from tests.rollout.world import NOW, standing
+
+SETTINGS = settings(max_examples=100, derandomize=True, deadline=None, database=None)
+texts = st.text(max_size=12)
+times = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]))
+splits = st.dictionaries(texts, st.integers(0, 100), max_size=3)
+records = st.builds(
+    Record,
+    model_created=times,
+    started=times,
+    entered=times,
+    phase=st.sampled_from(Phase),
+    outcome=st.sampled_from(Phase),
+    since=st.none() | times,
+    next_look=st.none() | times,
+    harm_seen=st.none() | times,
+    back_asked=st.none() | times,
+    live=st.none() | texts,
+    traffic=splits,
+    mirror=splits,
+    asked=st.none() | st.tuples(splits, splits),
+    flags=st.frozensets(st.sampled_from(Flag)),
+    holds=st.frozensets(texts, max_size=2),
+    reasons=st.lists(texts, max_size=2).map(tuple),
+    handled=st.lists(texts, max_size=2).map(tuple),
+    entries=st.lists(st.builds(Entry, times, st.sampled_from(Phase), texts, texts), max_size=2).map(tuple),
+    evidence=st.lists(st.builds(Measured, texts, texts, texts), max_size=2).map(tuple),
+    tried=st.lists(st.builds(Tried, texts, times), max_size=2).map(tuple),
+    leftovers=st.lists(st.builds(Leftover, texts, times), max_size=2).map(tuple),
+    passed=st.booleans(),
+    list_versions=st.booleans(),
+    refused=texts,
+    kind=texts,
+    step=st.integers(-1, 20),
+    writes=st.integers(0),
+)
+
+
+@SETTINGS
+@given(records)
+def test_a_record_comes_back_from_its_blob_as_it_was_written(record: Record) -> None:
+    assert from_json(json.loads(json.dumps(to_json(record)))) == record
+
+
+def test_every_field_of_the_record_is_written() -> None:
+    """Two have other names on the outside: the contract calls them so."""
+    outside = {"writes": "record", "entries": "history"}
+
+    assert set(to_json(standing(Phase.CANARY))) == {outside.get(field.name, field.name) for field in fields(Record)}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-05-04T12:00:00Z", NOW),
+        ("2026-05-04T14:00:00+02:00", NOW),
+        ("2026-05-04T12:00:00.1234567Z", NOW.replace(microsecond=123456)),
+        ("2026-05-04T12:00:00.12+00:00", NOW.replace(microsecond=120000)),
+        ("2026-05-04T17:30:00.5+05:30", NOW.replace(microsecond=500000)),
+    ],
+)
+def test_a_moment_is_read_in_every_form_that_azure_writes(text: str, expected: datetime) -> None:
+    assert moment(text) == expected
+
+
+@SETTINGS
+@given(times)
+def test_a_stamp_is_utc_with_z_and_loses_nothing(at: datetime) -> None:
+    assert stamp(at).endswith("Z")
+    assert moment(stamp(at)) == at
+
+
+def test_the_same_line_is_not_noted_twice_in_a_row() -> None:
+    record = standing(Phase.CANARY).noted(NOW, "trouble", "429")
+
+    assert record.noted(NOW + timedelta(hours=1), "trouble", "429") == record
+    assert len(record.noted(NOW, "trouble", "500").noted(NOW, "trouble", "429").entries) == 3
+    assert len(record.noted(NOW, "write", "429").entries) == 2
+
+
+def test_a_line_of_the_history_says_in_which_phase_it_was_written() -> None:
+    (entry,) = standing(Phase.CANARY).noted(NOW, "alert", "fired").entries
+
+    assert entry == Entry(NOW, Phase.CANARY, "alert", "fired")
