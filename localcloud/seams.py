@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from localcloud.faults import Faults
 from localcloud.settings import Settings
 
 Json = dict[str, Any]
@@ -140,6 +141,8 @@ class Cloud:
     tables: Tables = field(init=False)
     events: Events = field(init=False)
     blobs: Blobs = field(init=False)
+    faults: Faults = field(default_factory=Faults)
+    """What goes wrong on order (`localcloud.faults`)."""
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """Run in reverse order at shut-down."""
     inspect_deployments: Callable[[], Sequence[Json]] = field(default=lambda: ())
