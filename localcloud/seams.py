@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from localcloud.faults import Faults
+from localcloud.pace import Pace
 from localcloud.settings import Settings
 
 Json = dict[str, Any]
@@ -143,8 +144,13 @@ class Cloud:
     blobs: Blobs = field(init=False)
     faults: Faults = field(default_factory=Faults)
     """What goes wrong on order (`localcloud.faults`)."""
+    pace: Pace = field(init=False)
+    """How operations, ingestion and alert evaluation wait (`localcloud.pace`)."""
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """Run in reverse order at shut-down."""
     inspect_deployments: Callable[[], Sequence[Json]] = field(default=lambda: ())
     """Set by `localcloud.arm`: one dict per online deployment {resource_id (endpoint, lower), deployment, instances,
     state}, for the capacity metrics."""
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.settings.stepped)

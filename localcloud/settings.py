@@ -35,6 +35,9 @@ class Settings:
     alert_evaluation_seconds: float = 2.0
     event_delay_seconds: float = 0.1
 
+    stepped: str = ""
+    """What waits for `POST /localcloud/step` instead of the clock: operations, ingestion, alerts (commas), or all."""
+
     operation_lock: str = "endpoint"
     """What one running operation blocks with 409: `endpoint` (it and all its deployments) or `resource` (itself)."""
     mirrored_rows_in_traffic_log: bool = True

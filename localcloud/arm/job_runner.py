@@ -35,7 +35,7 @@ class JobRunner:
         """Run all steps and leave the job Completed, Failed or Canceled."""
         try:
             await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
-            await asyncio.sleep(self._cloud.settings.job_seconds)
+            await self._cloud.pace.wait("operations", self._cloud.settings.job_seconds)
             job.status, job.started = "Running", utc_now()
             if job.properties["jobType"] == "Pipeline":
                 await self._run_pipeline(job, steps)

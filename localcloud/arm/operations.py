@@ -83,7 +83,7 @@ class Operations:
 
     async def _run(self, operation: Operation, seconds: float, work: Work, on_failure: Failure) -> None:
         try:
-            await asyncio.sleep(seconds)
+            await self._cloud.pace.wait("operations", seconds)
             await work()
             operation.status = "Succeeded"
         except asyncio.CancelledError:

@@ -102,7 +102,7 @@ class Registries:
         return web.json_response(None, status=202, headers=headers)
 
     async def _copy(self, target: Scope, name: str, version: str, properties: Json) -> None:
-        await asyncio.sleep(self._cloud.settings.endpoint_seconds)
+        await self._cloud.pace.wait("operations", self._cloud.settings.endpoint_seconds)
         self._assets.register(target, "models", name, version, properties)
 
     async def poll_import(self, request: web.Request) -> web.Response:

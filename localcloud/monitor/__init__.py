@@ -29,11 +29,14 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     settings = cloud.settings
     store = TableStore(timedelta(seconds=settings.ingestion_seconds), settings.subscription_id, settings.tenant_id)
     cloud.tables = store
+    if cloud.pace.stepped("ingestion"):
+        store.hold()
+        cloud.pace.on_step("ingestion", store.release)
     capacity = CapacitySamples(cloud)
     metrics = MetricValues(store, capacity, settings.minute_seconds)
     notifier = Notifier(settings.minute_seconds, cloud.ca_file)
     conditions = AlertConditions(store, metrics, settings.mirrored_rows_in_traffic_log)
-    alerts = Alerts(settings, conditions, notifier)
+    alerts = Alerts(cloud, conditions, notifier)
     LogsApi(settings, store).add_routes(app.router)
     MetricsApi(settings.region, metrics).add_routes(app.router)
     IngestionApi(settings, store).add_routes(app.router)

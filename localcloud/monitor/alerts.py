@@ -18,8 +18,7 @@ from localcloud.monitor.alert_payload import Notice, payload
 from localcloud.monitor.alert_rules import Rule
 from localcloud.monitor.alert_state import Instance
 from localcloud.monitor.kql_errors import QueryRefused
-from localcloud.seams import utc_now
-from localcloud.settings import Settings
+from localcloud.seams import Cloud, utc_now
 
 _log = logging.getLogger("localcloud.monitor")
 
@@ -38,10 +37,11 @@ class Watched:
 class Alerts:
     """All alert rules of the cloud."""
 
-    def __init__(self, settings: Settings, conditions: AlertConditions, notifier: Notifier) -> None:
+    def __init__(self, cloud: Cloud, conditions: AlertConditions, notifier: Notifier) -> None:
         self._conditions, self._notifier = conditions, notifier
-        self._minute = timedelta(seconds=settings.minute_seconds)
-        self._longest_pause = settings.alert_evaluation_seconds
+        self._minute = timedelta(seconds=cloud.settings.minute_seconds)
+        self._pace = cloud.pace
+        self._longest_pause = cloud.settings.alert_evaluation_seconds
         self._watched: dict[str, Watched] = {}
 
     def set_rule(self, rule: Rule) -> None:
@@ -75,7 +75,7 @@ class Alerts:
             if watched.rule.enabled:
                 await self._look(watched)
             own = watched.rule.frequency.total_seconds() / 60 * self._minute.total_seconds()
-            await asyncio.sleep(min(self._longest_pause, own))
+            await self._pace.wait("alerts", min(self._longest_pause, own))
 
     async def _look(self, watched: Watched) -> None:
         rule = watched.rule

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _OLDEST = timedelta(days=2)
 _NEWEST = timedelta(days=1)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""The ingestion time of rows that wait for a step."""
 _SHORTHAND = frozenset({"_mirrored"})
 
 
@@ -40,6 +42,7 @@ class TableStore:
         self._database_lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._first_received: datetime | None = None
+        self._held: datetime | None = None
 
     def append(self, table: str, rows: Sequence[Json]) -> None:
         """Take rows; they are visible to queries `ingestion` later. ValueError names an unknown table or column."""
@@ -53,8 +56,32 @@ class TableStore:
         finished = [self._finish(table, row, received) for row in rows]
         with self._pending_lock:
             self._pending[table].extend(finished)
-            if finished and self._first_received is None:
+            if finished and self._first_received is None and self._held is None:
                 self._first_received = received
+
+    def hold(self) -> None:
+        """From now on rows stay invisible until `release`, instead of for a time."""
+        self._held = _NEVER
+
+    def release(self) -> int:
+        """Make all rows visible that are held; how many those are."""
+        now, released = self.clock(), 0
+        with self._pending_lock:
+            for row in (row for rows in self._pending.values() for row in rows if row["_ingestion_time"] == _NEVER):
+                row["_ingestion_time"] = now
+                released += 1
+        released += self._release_stored(now)
+        if released and self._first_received is None:
+            self._first_received = now - self.ingestion
+        return released
+
+    def _release_stored(self, now: datetime) -> int:
+        times, released = {"now": now.replace(tzinfo=None), "never": _NEVER.replace(tzinfo=None)}, 0
+        with self._database_lock:
+            for table in TABLES if self._connection is not None else ():
+                update = f'UPDATE rows."{table}" SET _ingestion_time = $now WHERE _ingestion_time = $never'
+                released += self._open().execute(update, times).fetchall()[0][0]
+        return released
 
     def has_data(self) -> bool:
         """Whether any row has ever become visible; before that the service answers 204."""
@@ -78,7 +105,7 @@ class TableStore:
             **row,
             "TimeGenerated": generated,
             "_received": received,
-            "_ingestion_time": received + self.ingestion,
+            "_ingestion_time": self._held or received + self.ingestion,
         }
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
