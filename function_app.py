@@ -62,6 +62,9 @@ def context() -> "Context":
     from rollout.policies import Policies
     from rollout.store import Store
 
+    def now() -> datetime:
+        return datetime.now(UTC)
+
     of = settings()
     identity = credential(of.client_id)
     blobs = Blobs(of.blob_url, identity)
@@ -72,9 +75,9 @@ def context() -> "Context":
         models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
         logs=Logs(of.logs_url, identity),
         metrics=Metrics(of.metrics_url, identity),
-        policies=Policies(blobs),
+        policies=Policies(blobs, now),
         store=Store(blobs),
-        clock=lambda: datetime.now(UTC),
+        clock=now,
         new_id=lambda: uuid4().hex,
         wait=sleep,
         pace=timedelta(seconds=of.look_seconds),
@@ -96,6 +99,9 @@ def timed(name: str, run: Callable[[], Any]) -> None:
         problem = answer if isinstance(answer, str) else ""
     except CloudError as error:
         problem = str(error)
+    except Exception as error:
+        logger.exception("%s failed", name)
+        problem = f"unexpected error: {error!r}"
     if problem:
         logger.warning("%s: %s", name, problem)
     try:
@@ -217,6 +223,9 @@ if CONTROL:
             return func.HttpResponse(page(), mimetype="text/html", charset="utf-8")
         except CloudError as error:
             return func.HttpResponse(f"The app's storage does not answer: {error}", status_code=503)
+        except Exception:
+            logger.exception("the dashboard could not be made")
+            return func.HttpResponse("Unexpected error; it is in the app's log.", status_code=503)
 
     def page() -> str:
         """The dashboard, from what the API's doors answer and the newest drift results."""

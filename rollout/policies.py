@@ -1,14 +1,15 @@
 """The policies in force: blobs `policies/<name>.yaml`, read again when their ETag changed.
 
 An invalid file changes nothing: the last good text stays in force (kept in `state/policies/`, so that it outlives the
-process) and the error is shown. Of two policies that want the same endpoint, the later name is not taken.
+process) and the error is shown. A policy that wants the endpoint of another one in force is not taken.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from cloud.blobs import Blobs
 from cloud.errors import CloudError
@@ -18,7 +19,10 @@ from policy.model import Policy
 from policy.problems import PolicyError
 
 POLICIES, STATE = "policies", "state"
+COPIES = "policies/"
 SUFFIX = ".yaml"
+FRESH = timedelta(seconds=30)
+"""How old a listing may be where nobody asked for a new one."""
 
 
 @dataclass(frozen=True)
@@ -30,81 +34,116 @@ class InForce:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-class Policies:
-    """Reads policy blobs; what was read is remembered by ETag for the life of the process."""
+@dataclass(frozen=True)
+class _Known:
+    """What was read so far, by policy name: the ETag looked at, the last good one, and what is wrong with the newest."""
 
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs = blobs
-        self._lock = threading.Lock()
-        self._seen: dict[str, str] = {}
-        self._good: dict[str, tuple[Policy, str]] = {}
-        self._errors: dict[str, str] = {}
-        self._in_force: InForce | None = None
+    at: datetime
+    seen: Mapping[str, str]
+    good: Mapping[str, tuple[Policy, str]]
+    errors: Mapping[str, str]
+    kept: Mapping[str, str]
+    """Texts as their copies in `state/policies/` have them."""
+    in_force: InForce
+
+
+class Policies:
+    """Reads policy blobs; what was read is remembered by ETag.
+
+    There is no lock: a storage that does not answer must not make one caller wait for another's time-outs. Two that
+    read at once replace what is known as a whole; the later wins, and what it missed differs by ETag the next time.
+    """
+
+    def __init__(self, blobs: Blobs, clock: Callable[[], datetime]) -> None:
+        self._blobs, self._clock = blobs, clock
+        self._known: _Known | None = None
+
+    def current(self) -> InForce:
+        """What is in force, at most half a minute old: the timer that refreshes may run in another instance."""
+        known = self._known
+        if known is None:
+            return self.refresh()
+        if self._clock() - known.at < FRESH:
+            return known.in_force
+        try:
+            return self.refresh()
+        except CloudError:
+            return known.in_force
 
     def refresh(self) -> InForce:
         """Look for changed files (one listing, one read for each change) and answer what is in force now."""
-        with self._lock:
-            return self._refreshed()
-
-    def current(self) -> InForce:
-        """What was last read; read now when nothing was yet."""
-        with self._lock:
-            return self._in_force or self._refreshed()
-
-    def _refreshed(self) -> InForce:
+        before, now = self._known, self._clock()
         listed = {
             blob.name.removesuffix(SUFFIX): blob.etag
             for blob in self._blobs.list(POLICIES)
             if blob.name.endswith(SUFFIX) and "/" not in blob.name
         }
-        changed = [name for name, etag in listed.items() if self._seen.get(name) != etag]
-        gone = [name for name in self._seen if name not in listed]
-        if self._in_force is not None and not changed and not gone:
-            return self._in_force
-        for name in gone:
-            for known in (self._seen, self._good, self._errors):
-                known.pop(name, None)
-        for name in changed:
-            self._read(name)
-            self._seen[name] = listed[name]
-        self._in_force = self._without_conflicts()
-        return self._in_force
+        if before is not None and listed == before.seen:
+            self._known = replace(before, at=now)
+            return before.in_force
+        kept = dict(before.kept) if before else self._copies()
+        good = {name: one for name, one in before.good.items() if name in listed} if before else {}
+        errors = {name: text for name, text in before.errors.items() if name in listed} if before else {}
+        seen = dict(listed)
+        for name, etag in listed.items():
+            if (before is None or before.seen.get(name) != etag) and not self._read(name, good, errors, kept):
+                del seen[name]
+        incumbents = set(before.in_force.policies) if before else set(kept)
+        in_force = _without_conflicts(good, errors, incumbents)
+        self._keep(in_force, listed, kept)
+        self._known = _Known(now, seen, good, errors, kept, in_force)
+        return in_force
 
-    def _read(self, name: str) -> None:
+    def _read(
+        self, name: str, good: dict[str, tuple[Policy, str]], errors: dict[str, str], kept: Mapping[str, str]
+    ) -> bool:
+        """Whether the file need not be read again before it changes."""
         stored = self._blobs.read(POLICIES, name + SUFFIX)
         if stored is None:
-            return
+            return False
         try:
-            policy = _named(load(stored.data, f"{name}{SUFFIX}"), name)
+            good[name] = _named(load(stored.data, f"{name}{SUFFIX}"), name), stored.data.decode()
+            errors.pop(name, None)
         except PolicyError as error:
-            self._errors[name] = str(error)
-            if name not in self._good:
-                self._restore(name)
-            return
-        self._errors.pop(name, None)
-        self._good[name] = (policy, stored.data.decode())
-        try:
-            self._blobs.write(STATE, f"policies/{name}{SUFFIX}", stored.data)
-        except CloudError as error:
-            self._errors[name] = f"in force, but its copy could not be kept: {error}"
+            errors[name] = str(error)
+            if name not in good and name in kept:
+                # The last good text from before this process; one that is no longer understood is not in force.
+                with suppress(PolicyError):
+                    good[name] = _named(load(kept[name], f"{name}{SUFFIX}"), name), kept[name]
+        return True
 
-    def _restore(self, name: str) -> None:
-        """The last good text from before this process, if there is one."""
-        kept = self._blobs.read(STATE, f"policies/{name}{SUFFIX}")
-        if kept is not None:
-            self._good[name] = (load(kept.data, f"{name}{SUFFIX}"), kept.data.decode())
+    def _copies(self) -> dict[str, str]:
+        """The texts that were in force before this process began."""
+        copies = {}
+        for blob in self._blobs.list(STATE, COPIES):
+            stored = self._blobs.read(STATE, blob.name)
+            if stored is not None:
+                copies[blob.name.removeprefix(COPIES).removesuffix(SUFFIX)] = stored.data.decode()
+        return copies
 
-    def _without_conflicts(self) -> InForce:
-        good = dict(sorted(self._good.items()))
-        errors = dict(self._errors)
-        for conflict in conflicts([policy for policy, _ in good.values()]):
-            good.pop(conflict.second, None)
-            errors[conflict.second] = conflict.message
-        return InForce(
-            {name: policy for name, (policy, _) in good.items()},
-            {name: text for name, (_, text) in good.items()},
-            errors,
-        )
+    def _keep(self, in_force: InForce, listed: Mapping[str, str], kept: dict[str, str]) -> None:
+        """Make the copies what is in force. A policy that was taken away takes its copy with it."""
+        for name, text in in_force.texts.items():
+            if kept.get(name) != text:
+                self._blobs.write(STATE, f"{COPIES}{name}{SUFFIX}", text.encode())
+                kept[name] = text
+        for name in [name for name in kept if name not in listed]:
+            self._blobs.delete(STATE, f"{COPIES}{name}{SUFFIX}")
+            del kept[name]
+
+
+def _without_conflicts(
+    good: Mapping[str, tuple[Policy, str]], errors: Mapping[str, str], incumbents: set[str]
+) -> InForce:
+    """Of two that want the same endpoint the one that was in force before stays, else the first by name."""
+    order = sorted(good, key=lambda name: (name not in incumbents, name))
+    left, shown = {name: good[name] for name in order}, dict(errors)
+    for conflict in conflicts([policy for policy, _ in left.values()]):
+        if conflict.first in left and left.pop(conflict.second, None) is not None:
+            shown[conflict.second] = conflict.message
+    return InForce(
+        {name: policy for name, (policy, _) in left.items()}, {name: text for name, (_, text) in left.items()}, shown
+    )
 
 
 def _named(policy: Policy, name: str) -> Policy:
