@@ -43,6 +43,17 @@ class Settings:
     mirrored_rows_in_traffic_log: bool = True
     """UNCONFIRMED in Azure, so a switch."""
     quota_cores: int = 1000
+    throttling: bool = True
+    """Whether ARM answers 429 when a bucket is empty. Buckets refill 60 / minute_seconds times as fast as on Azure."""
+    throttle_reads: int = 250
+    throttle_reads_per_second: float = 25.0
+    throttle_writes: int = 200
+    throttle_writes_per_second: float = 10.0
+    throttle_deletes: int = 200
+    throttle_deletes_per_second: float = 10.0
+    throttle_deployments: int = 25
+    throttle_deployments_per_second: float = 1.0
+    """UNCONFIRMED in Azure, which was seen to start at 25."""
     log_row_limit: int = 500_000
 
 

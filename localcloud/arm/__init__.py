@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from localcloud.arm import inspection
 from localcloud.arm.asset_files import AssetFiles
 from localcloud.arm.assets import Assets
 from localcloud.arm.datastores import Datastores
@@ -18,6 +19,7 @@ from localcloud.arm.operations import Operations
 from localcloud.arm.registries import Registries
 from localcloud.arm.run_history import RunHistory
 from localcloud.arm.store import Store
+from localcloud.arm.throttling import Throttling
 from localcloud.arm.uploads import Uploads
 from localcloud.arm.workspaces import Workspaces
 from localcloud.seams import Cloud
@@ -25,6 +27,7 @@ from localcloud.seams import Cloud
 
 def setup(app: web.Application, cloud: Cloud) -> None:
     """Add the routes; needs `cloud.blobs`, and by the first request `cloud.serving` and `cloud.events`."""
+    app.middlewares.append(Throttling(cloud.settings).middleware)
     store = Store()
     operations = Operations(cloud, store.workspace_id)
     datastores = Datastores(cloud)
@@ -48,6 +51,7 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     ):
         part.add_routes(app)
     cloud.inspect_deployments = deployments.inspect
+    inspection.add_sections(cloud, store, operations)
 
     async def until_stopped(_app: web.Application) -> AsyncIterator[None]:
         yield

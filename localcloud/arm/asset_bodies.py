@@ -22,17 +22,18 @@ def stored_properties(kind: str, given: Json) -> Json:
 
 
 def version_body(asset: Asset, version: AssetVersion) -> Json:
-    """One version."""
+    """One version; a registry names it by its asset, a workspace by its number."""
     properties = dict(version.properties)
     if asset.kind == "components":
         spec = {**properties["componentSpec"], "name": asset.name, "version": version.version}
         properties["componentSpec"] = spec
-    if asset.scope.is_registry:
-        properties.setdefault("provisioningState", "Succeeded")
+    in_registry = asset.scope.is_registry
+    if in_registry:
+        properties.setdefault("originAssetId", None)
     return {
         "id": asset.scope.asset_id(asset.kind, asset.name, version.version),
-        "name": version.version,
-        "type": f"{PROVIDER}/{asset.scope.kind}/{asset.kind}/versions",
+        "name": asset.name if in_registry else version.version,
+        "type": asset.kind if in_registry else f"{PROVIDER}/workspaces/{asset.kind}/versions",
         "properties": properties,
         "systemData": system_data(version.created, version.modified),
     }

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 
 from aiohttp import web
 
+from localcloud.arm.throttling import RATE_HEADERS
 from localcloud.seams import AzureError, Cloud, Json, utc_now
 
-_BUDGETS = {
-    "reads": ("x-ms-ratelimit-remaining-subscription-reads", 12_000),
-    "writes": ("x-ms-ratelimit-remaining-subscription-writes", 1_200),
-    "deletes": ("x-ms-ratelimit-remaining-subscription-deletes", 15_000),
-    "deployments": ("x-ms-ratelimit-remaining-subscription-resource-requests", 25),
+_SERVICE_PATHS = ("/mferp/", "/registrymanagement/", "/assetstore/", "/batch/")
+"""What is not ARM: the machine-learning service's own hosts, and the scoring host of batch endpoints."""
+_ANY_HOST = {
+    "X-Content-Type-Options": "nosniff",
+    "Request-Context": "appId=cid-v1:00000000-0000-0000-0000-00000000000c",
 }
+_ARM_HOST = {
+    "Cache-Control": "no-cache",
+    "Pragma": "no-cache",
+    "Expires": "-1",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+}
+_SERVICE_HOST = {"Strict-Transport-Security": "max-age=15724800; includeSubDomains; preload"}
 
 
 def error_body(error: AzureError, region: str) -> Json:
@@ -31,6 +38,7 @@ def error_body(error: AzureError, region: str) -> Json:
         "Environment": region,
         "Location": region,
         "Time": utc_now().isoformat(),
+        **({"InnerError": {"code": "NotFoundError", "innerError": None}} if error.status == 404 else {}),
     }
     return {
         "error": {
@@ -62,37 +70,23 @@ def not_found(what: str) -> AzureError:
 
 
 class ReplyHeaders:
-    """Puts the headers of real replies on ours. The budgets count down as recorded; nothing is refused by them."""
+    """Puts the headers of real replies on ours: ARM's, and those of the service's own hosts, which have fewer."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._region = cloud.settings.region
-        self._used: Counter[str] = Counter()
 
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """An aiohttp `on_response_prepare` signal."""
-        if not is_management(request.path):
+        on_arm = request.path.startswith("/subscriptions/")
+        if not on_arm and not request.path.startswith(_SERVICE_PATHS):
             return
-        kind = self._kind(request)
-        self._used[kind] += 1
-        header, budget = _BUDGETS[kind]
-        now = utc_now()
-        response.headers.setdefault("x-ms-response-type", "standard")
-        response.headers[header] = str(budget - 1 - self._used[kind] % budget)
-        response.headers["x-ms-request-id"] = str(uuid.uuid4())
-        response.headers["x-ms-routing-request-id"] = f"{self._region.upper()}:{now:%Y%m%dT%H%M%SZ}:{uuid.uuid4()}"
-        response.headers["x-aml-cluster"] = f"vienna-{self._region}-01"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "no-cache"
-
-    @staticmethod
-    def _kind(request: web.Request) -> str:
-        if request.method in ("GET", "HEAD"):
-            return "reads"
-        if request.method == "DELETE":
-            return "deletes"
-        return "deployments" if request.method == "PUT" and "/deployments/" in request.path.lower() else "writes"
-
-
-def is_management(path: str) -> bool:
-    """Whether ARM (or the registry's ARM-like host) answers this path."""
-    return path.startswith(("/subscriptions/", "/mferp/", "/registrymanagement/"))
+        headers = response.headers
+        headers.setdefault("x-ms-response-type", "standard")
+        headers.setdefault("x-aml-cluster", f"vienna-{self._region}-01")
+        headers.update({**_ANY_HOST, **(_ARM_HOST if on_arm else _SERVICE_HOST)})
+        if headers.get("Server", "").startswith("Python"):
+            del headers["Server"]
+        if on_arm:
+            headers["x-ms-request-id"] = str(uuid.uuid4())
+            headers["x-ms-routing-request-id"] = f"{self._region.upper()}:{utc_now():%Y%m%dT%H%M%SZ}:{uuid.uuid4()}"
+            headers.update(request.get(RATE_HEADERS, {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localcloud.arm.paths import PROVIDER
-from localcloud.arm.store import Deployment, Endpoint, system_data
+from localcloud.arm.store import Deployment, Endpoint, inference_system_data
 from localcloud.seams import Json
 
 SERVER_PROPERTIES = ("azureml.onlineendpointid", "AzureAsyncOperationUri", "createdBy", "createdAt", "lastModifiedAt")
@@ -52,7 +52,7 @@ def endpoint_body(endpoint: Endpoint, scoring_uri: str, tenant_id: str) -> Json:
             "mirrorTraffic": endpoint.mirror,
             "publicNetworkAccess": endpoint.public_network_access,
         },
-        "systemData": system_data(endpoint.created, endpoint.modified),
+        "systemData": inference_system_data(endpoint.created, endpoint.modified),
         "tags": endpoint.tags,
         "location": endpoint.location,
         "kind": "Managed",
@@ -96,7 +96,7 @@ def deployment_body(endpoint: Endpoint, deployment: Deployment) -> Json:
         "name": deployment.name,
         "type": f"{PROVIDER}/workspaces/onlineEndpoints/deployments",
         "properties": properties,
-        "systemData": system_data(deployment.created, deployment.modified),
+        "systemData": inference_system_data(deployment.created, deployment.modified),
         "tags": deployment.tags,
         "location": deployment.location,
         "kind": "Managed",

@@ -15,7 +15,7 @@ from localcloud.arm.online_bodies import deployment_body, deployment_properties,
 from localcloud.arm.online_endpoints import OnlineEndpoints
 from localcloud.arm.operations import Operations
 from localcloud.arm.paths import WORKSPACE, any_case
-from localcloud.arm.quota import check_quota
+from localcloud.arm.quota import check_quota, quota_refusal
 from localcloud.arm.requests import json_body
 from localcloud.arm.store import Deployment, Endpoint, Store
 from localcloud.arm.traffic_rules import check_name
@@ -114,6 +114,12 @@ class OnlineDeployments:
         timeout = seconds_of(wanted.properties["requestSettings"]["requestTimeout"], "RequestTimeout")
         if not 0 < timeout <= MAX_TIMEOUT_SECONDS:
             raise invalid(f"The request timeout can be at most {MAX_TIMEOUT_SECONDS:g} s.", field="RequestTimeout")
+        self._check_quota(endpoint, wanted)
+
+    def _check_quota(self, endpoint: Endpoint, wanted: Deployment) -> None:
+        subject = f"PUT {endpoint.arm_id}/deployments/{wanted.name}"
+        if (refused := self._cloud.faults.take("quota.refused", subject)) is not None:
+            raise quota_refusal(str(refused.get("message") or "Not enough quota available (as scripted)."))
         size = str(wanted.properties["instanceType"])
         key = endpoint.arm_id.lower()
         check_quota(self._store, self._cloud.settings, key, wanted.name, size, wanted.instances)

@@ -115,6 +115,10 @@ class OnlineEndpoints:
             await self._publish(endpoint, traffic, mirror)
             endpoint.traffic, endpoint.mirror = traffic, mirror
             endpoint.state, endpoint.ever_succeeded, endpoint.modified = "Succeeded", True, utc_now()
+            if mirror and self._cloud.faults.take("mirror.dropped", f"PUT {endpoint.arm_id}") is not None:
+                # Another writer, with an SDK that does not know mirrorTraffic, replaces the endpoint.
+                await self._publish(endpoint, traffic, {})
+                endpoint.mirror = {}
 
         def fail() -> None:
             endpoint.state = "Failed"

@@ -56,6 +56,10 @@ class Operations:
         self._known: dict[str, Operation] = {}
         self._running: set[str] = set()
 
+    def newest_first(self) -> list[Operation]:
+        """All operations since the cloud started."""
+        return list(reversed(self._known.values()))
+
     def refuse_overlap(self, resource_id: str, endpoint_id: str, *, whole: bool = False) -> None:
         """409 when a running operation blocks this one. `whole`: the operation takes the endpoint with everything."""
         lock_endpoint = whole or self._cloud.settings.operation_lock == "endpoint"
@@ -97,6 +101,16 @@ class Operations:
         finally:
             operation.ended = utc_now()
             self._running.discard(operation.name)
+
+    async def _strike(self, operation: Operation) -> None:
+        """The scripted faults of operations: one that does not end, one that fails instead of doing its work."""
+        subject = f"{operation.method.upper()} {operation.resource_id}"
+        if (stuck := self._cloud.faults.take("operation.stuck", subject)) is not None:
+            seconds = stuck.get("seconds")
+            await (asyncio.Event().wait() if seconds is None else asyncio.sleep(float(seconds)))
+        if (failed := self._cloud.faults.take("operation.failed", subject)) is not None:
+            message = str(failed.get("message") or "The operation failed as scripted.")
+            raise ServingFailed(str(failed.get("code") or "InternalServerError"), message)
 
     @staticmethod
     def _fail(operation: Operation, code: str, message: str, on_failure: Failure) -> None:

@@ -10,8 +10,10 @@ import re
 
 from localcloud.arm.envelope import invalid
 from localcloud.arm.store import Store
+from localcloud.seams import AzureError
 from localcloud.settings import Settings
 
+MAX_ENDPOINTS = 100
 _D_FAMILY = {"1": 1, "2": 2, "3": 4, "4": 8, "5": 16, "11": 2, "12": 4, "13": 8, "14": 16, "15": 20}
 _NUMBER = re.compile(r"Standard_([A-Za-z]+?)(\d+)[a-z]*(?:_(v\d+))?", re.IGNORECASE)
 _DEFAULT_CORES = 4
@@ -45,11 +47,30 @@ def check_quota(
     )
     needed = cores_needed(size, instances)
     if used + needed > settings.quota_cores:
-        raise invalid(
+        raise quota_refusal(
             f"Not enough quota available for {size} in SubscriptionId {settings.subscription_id}. "
             f"Current usage/limit: {used}/{settings.quota_cores}. Additional needed: {needed} Please see "
-            "troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota",
-            field="VmSize",
-            code="InferencingClientCreateDeploymentFailed",
-            prefix="InferencingClient HttpRequest error, error detail: ",
+            "troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
+        )
+
+
+def quota_refusal(text: str) -> AzureError:
+    """The synchronous refusal of a deployment for lack of quota."""
+    return invalid(
+        text,
+        field="VmSize",
+        code="InferencingClientCreateDeploymentFailed",
+        prefix="InferencingClient HttpRequest error, error detail: ",
+    )
+
+
+def check_endpoint_count(store: Store, settings: Settings) -> None:
+    """Refuse one endpoint more than a region allows; online and batch endpoints count together."""
+    used = len(store.endpoints)
+    if used >= MAX_ENDPOINTS:
+        raise AzureError(
+            400,
+            "InferencingClientCallFailed",
+            f'"Endpoint Quota reached for subscription {settings.subscription_id}.Current usage/limit: '
+            f'{used}/{MAX_ENDPOINTS}.Please clean up existing endpoints and try again"',
         )

@@ -18,13 +18,16 @@ from localcloud.seams import Json, utc_now
 def system_data(created: datetime, modified: datetime) -> Json:
     """`systemData`; without createdAt and lastModifiedAt the SDK crashes."""
     return {
-        "createdAt": created.isoformat(),
-        "createdBy": "localcloud",
+        **inference_system_data(created, modified),
         "createdByType": "User",
-        "lastModifiedAt": modified.isoformat(),
         "lastModifiedBy": "localcloud",
         "lastModifiedByType": "User",
     }
+
+
+def inference_system_data(created: datetime, modified: datetime) -> Json:
+    """`systemData` as endpoints and deployments have it: shorter than that of assets."""
+    return {"createdAt": created.isoformat(), "createdBy": "localcloud", "lastModifiedAt": modified.isoformat()}
 
 
 @dataclass

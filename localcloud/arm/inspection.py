@@ -1,0 +1,60 @@
+"""The management plane as `GET /localcloud` shows it: endpoints, deployments and operations, newest first."""
+
+from __future__ import annotations
+
+from localcloud.arm.operations import Operations
+from localcloud.arm.store import Store
+from localcloud.seams import Cloud, Json
+
+_OPERATIONS = 50
+
+
+def add_sections(cloud: Cloud, store: Store, operations: Operations) -> None:
+    """Put the sections on the page."""
+    cloud.inspections |= {
+        "Endpoints": lambda: _endpoints(cloud, store),
+        "Deployments": lambda: _deployments(store),
+        "Operations": lambda: _operations(operations),
+    }
+
+
+def _endpoints(cloud: Cloud, store: Store) -> list[Json]:
+    return [
+        {
+            "endpoint": endpoint.name,
+            "state": endpoint.state,
+            "traffic": endpoint.traffic,
+            "mirror": endpoint.mirror,
+            "auth": endpoint.auth_mode,
+            "scoring URI": cloud.serving.scoring_uri(endpoint.name),
+        }
+        for endpoint in store.endpoints.values()
+    ]
+
+
+def _deployments(store: Store) -> list[Json]:
+    return [
+        {
+            "endpoint": endpoint.name,
+            "deployment": deployment.name,
+            "state": deployment.state,
+            "traffic": f"{endpoint.traffic.get(deployment.name, 0)} %",
+            "mirror": f"{endpoint.mirror.get(deployment.name, 0)} %",
+            "instances": str(deployment.instances),
+            "model": deployment.properties.get("model") or "",
+        }
+        for endpoint in store.endpoints.values()
+        for deployment in endpoint.deployments.values()
+    ]
+
+
+def _operations(operations: Operations) -> list[Json]:
+    return [
+        {
+            "started": f"{operation.started:%H:%M:%S}",
+            "operation": f"{operation.method} {operation.resource_id.rpartition('/workspaces/')[2]}",
+            "status": operation.status,
+            "error": (operation.error or {}).get("message", ""),
+        }
+        for operation in operations.newest_first()[:_OPERATIONS]
+    ]
