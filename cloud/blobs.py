@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECT_SECONDS, READ_SECONDS = 5, 20
+RETRIES: dict[str, Any] = {"retry_total": 2, "initial_backoff": 0, "increment_base": 1, "random_jitter_range": 0.5}
+"""Two more tries, about a second apart; the SDK's own minute would keep a webhook's caller waiting for its 503. What
+fails nevertheless is tried again by the next look, or by whoever called."""
 
 
 @dataclass(frozen=True)
@@ -198,9 +201,7 @@ class Blobs:
                 credential=self._credential,
                 connection_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS,
-                retry_total=3,
-                initial_backoff=1,
-                increment_base=2,
+                **RETRIES,
             )
         return self._client
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cloud.blobs import CONNECT_SECONDS, READ_SECONDS
+from cloud.blobs import CONNECT_SECONDS, READ_SECONDS, RETRIES
 from cloud.errors import mapped
 
 if TYPE_CHECKING:
@@ -47,5 +47,6 @@ class Queues:
                 message_encode_policy=TextBase64EncodePolicy(),
                 connection_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS,
+                **RETRIES,
             )
         return self._clients[queue]
