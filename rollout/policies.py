@@ -36,7 +36,7 @@ class InForce:
 
 @dataclass(frozen=True)
 class _Known:
-    """What was read so far, by policy name: the ETag looked at, the last good one, and what is wrong with the newest."""
+    """What was read so far, by policy name: the ETag looked at, the last good one, what is wrong with the newest."""
 
     at: datetime
     seen: Mapping[str, str]
