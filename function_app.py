@@ -24,6 +24,7 @@ logger = logging.getLogger("understudy")
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 STORAGE = "AzureWebJobsStorage"
+TRY_AGAIN = {"Retry-After": "30"}
 ROLE = Settings.value(os.environ, "role")
 CONTROL = ROLE in ("all", "control")
 ANALYSIS = ROLE in ("all", "analysis")
@@ -123,7 +124,7 @@ def answered(call: "Callable[[], Answer]") -> func.HttpResponse:
     except Exception:
         logger.exception("answered 503 after an unexpected error")
         answer = Answer(503, {"error": "unexpected error; it is in the app's log"})
-    headers = {"Retry-After": "30"} if answer.status == 503 else {}
+    headers = TRY_AGAIN if answer.status == 503 else {}
     text = json.dumps(answer.body, ensure_ascii=False)
     return func.HttpResponse(text, status_code=answer.status, mimetype="application/json", headers=headers)
 
@@ -222,7 +223,12 @@ if CONTROL:
         try:
             return func.HttpResponse(page(), mimetype="text/html", charset="utf-8")
         except CloudError as error:
-            return func.HttpResponse(f"The app's storage does not answer: {error}", status_code=503)
+            logger.warning("answered 503: %s", error)
+            text = f"The app's storage does not answer: {error}"
+        except Exception:
+            logger.exception("answered 503 after an unexpected error")
+            text = "Unexpected error; it is in the app's log."
+        return func.HttpResponse(text, status_code=503, headers=TRY_AGAIN)
         except Exception:
             logger.exception("the dashboard could not be made")
             return func.HttpResponse("Unexpected error; it is in the app's log.", status_code=503)
