@@ -1,8 +1,9 @@
-"""The world outside of the app, on the one stack of the session; what a test made in it is taken away after the test."""
+"""The world outside of the app, on the session's one stack; what a test made in it is taken away afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,19 +14,36 @@ if TYPE_CHECKING:
     from tests.loop.world import World
 
 
+@contextmanager
+def sourced_into_this_process(stack: Stack) -> Iterator[None]:
+    """The stack's environment in this process."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in stack.env.items():
+            environment.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="session")
 def built(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> World:
     """The users' clients, made once: importing azure.ai.ml takes seconds."""
     from tests.loop.world import World
 
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in stack.env.items():
-            environment.setenv(name, value)
+    with sourced_into_this_process(stack):
         return World(stack, tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
-def world(built: World, sourced: dict[str, str]) -> Iterator[World]:
+def world(built: World, stack: Stack) -> Iterator[World]:
     """The same, with the stack's environment in this process for the time of the test."""
-    yield built
-    built.tidy()
+    with sourced_into_this_process(stack):
+        yield built
+        built.tidy()
+
+
+@pytest.fixture(scope="module")
+def lasting(built: World, stack: Stack) -> Iterator[World]:
+    """A world whose sites last as long as the module's tests, for those that change nothing."""
+    made = built.another()
+    yield made
+    with sourced_into_this_process(stack):
+        made.tidy()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from localcloud.settings import Settings
 
 SHADOW = "shadow: {mirror_percent: 50, at_least: 1s, at_most: 3m}"
 CANARY = "canary: {traffic_percent: 50, at_least: 1s, at_most: 3m}"
+SLOW_CANARY = "canary: {traffic_percent: 50, at_least: 5s, at_most: 3m}"
+"""Long enough for a test to see it and to do something meanwhile."""
 LONG_SHADOW = "shadow: {mirror_percent: 50, at_least: 2m, at_most: 3m}"
 LONG_CANARY = "canary: {traffic_percent: 50, at_least: 2m, at_most: 3m}"
 FULL = "full: {bake: 1s}"

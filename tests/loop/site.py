@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class Site:
     """One endpoint, one model, one policy: each with a name of its own, so that no name can stand in for another."""
 
     def __init__(self, world: World, mark: str) -> None:
-        self._world = world
+        self._world, self.mark = world, mark
         self.policy, self.model, self.endpoint = f"policy-{mark}", f"model-{mark}", f"endpoint-{mark}"
         self.endpoint_id = f"{world.workspace_id}/onlineEndpoints/{self.endpoint}"
         self.path = f"rollouts/{self.policy}/{TARGET}/{self.endpoint}"
@@ -68,7 +68,7 @@ class Site:
         self.register(version)
         endpoints, deployments = self._world.ml.online_endpoints, self._world.ml.online_deployments
         deployment = ManagedOnlineDeployment(
-            name=f"by-hand-{version}",
+            name=f"by-hand-{self.mark}-{version}",
             endpoint_name=self.endpoint,
             model=f"{self._world.workspace_id}/models/{self.model}/versions/{version}",
             instance_type="Standard_F2s_v2",
@@ -89,11 +89,17 @@ class Site:
     # When
 
     def command(
-        self, action: str, *, id: str | None = None, reason: str = "a test asks", **more: Any
+        self, action: str, *, identity: str | None = None, reason: str = "a test asks", **more: Any
     ) -> requests.Response:
         """A person's command at the door."""
-        body = {"id": uuid.uuid4().hex if id is None else id, "reason": reason, **more}
+        body = {"id": uuid.uuid4().hex if identity is None else identity, "reason": reason, **more}
         return self._world.call("POST", f"{self.path}/{action}", body)
+
+    def take_in(self, event: Json) -> None:
+        """Deliver an event and return when a look has taken it in."""
+        before = len(self.record_now()["handled"])
+        assert self._world.event(event).status_code == 202
+        self.wait_until("the event was taken in", lambda _: len(self.record_now()["handled"]) > before)
 
     # Then
 
@@ -129,14 +135,18 @@ class Site:
             or {}
         )
 
-    def wait_for_reason(self, words: str, *, seconds: float = ROLLOUT_SECONDS) -> Json:
-        """The rollout once one of its reasons holds these words."""
+    def wait_until(self, what: str, holds: Callable[[Json], bool], *, seconds: float = ROLLOUT_SECONDS) -> Json:
+        """The rollout once `holds` is true of it; `what` says it in words."""
 
         def look() -> Json | None:
             found = self.rollout()
-            return found if found is not None and words in "; ".join(found["reasons"]) else None
+            return found if found is not None and holds(found) else None
 
-        return wait_until(look, seconds=seconds, told=lambda: f"{words!r}: {told(self.rollout())}", every=0.1) or {}
+        return wait_until(look, seconds=seconds, told=lambda: f"{what}: {told(self.rollout())}", every=0.1) or {}
+
+    def wait_for_reason(self, words: str) -> Json:
+        """The rollout once one of its reasons holds these words."""
+        return self.wait_until(f"the reason {words!r}", lambda rollout: words in "; ".join(rollout["reasons"]))
 
     def wait_for_split(self, live: dict[str, int], mirror: dict[str, int] | None = None) -> None:
         """Return when azure-ai-ml reads this split, by model version."""
@@ -176,6 +186,12 @@ class Site:
             return _loaded(self._world.text("rollouts", f"{self.policy}/{TARGET}/{self.endpoint}.json"))
         except ResourceNotFoundError:
             return None
+
+    def record_now(self) -> Json:
+        """The record, which is there."""
+        found = self.record()
+        assert found is not None, f"there is no record of {self.path}"
+        return found
 
     def finished(self, number: int) -> Json:
         """The record of a finished rollout, from the history."""

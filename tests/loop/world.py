@@ -6,6 +6,7 @@ each other on the one stack that they share.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import uuid
@@ -55,6 +56,12 @@ class World:
             f"/providers/Microsoft.MachineLearningServices/workspaces/{of.workspace}"
         )
         self._sites: list[Site] = []
+
+    def another(self) -> World:
+        """The same world with sites of its own to tidy."""
+        other = copy.copy(self)
+        other._sites = []
+        return other
 
     # The app's doors
 
@@ -131,7 +138,7 @@ class World:
         return self.sites(1, **policy)[0]
 
     def live_sites(self, count: int, **policy: Any) -> list[Site]:
-        """Endpoints on which version 1 has all the traffic since before Understudy came; then their policy is written."""
+        """Endpoints that had version 1, and all traffic on it, before their policy was written."""
         sites = self.bare_sites(count)
         together(sites, Site.deploy_by_hand)
         for site in sites:
