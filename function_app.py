@@ -229,9 +229,6 @@ if CONTROL:
             logger.exception("answered 503 after an unexpected error")
             text = "Unexpected error; it is in the app's log."
         return func.HttpResponse(text, status_code=503, headers=TRY_AGAIN)
-        except Exception:
-            logger.exception("the dashboard could not be made")
-            return func.HttpResponse("Unexpected error; it is in the app's log.", status_code=503)
 
     def page() -> str:
         """The dashboard, from what the API's doors answer and the newest drift results."""
