@@ -97,6 +97,7 @@ def test_the_record_says_how_long_it_took_from_harm_to_the_read_back() -> None:
 
     assert loop.record is not None
     assert loop.record.reasons == ("alert errors fired", f"all live traffic is on {OLD}, 20.0 s after harm was seen")
+    assert loop.record.entered == loop.now
 
 
 def test_a_failed_candidate_is_kept_for_its_time_then_its_log_is_saved_and_it_is_deleted() -> None:

@@ -103,3 +103,16 @@ def test_a_target_waits_for_the_one_before_it() -> None:
 
     loop.look()
     assert NEW in loop.azure.deployments
+
+
+def test_a_failed_deployment_that_somebody_gave_traffic_is_not_deleted() -> None:
+    loop = registered(old_is_live(), V1, V2)
+    loop.look()
+    loop.azure.deploy("Canceled")
+    loop.azure.mirror = {NEW: 10}
+
+    loop.look()
+
+    assert loop.azure.deployments[NEW] == "Canceled"
+    assert loop.record is not None
+    assert loop.record.flags == frozenset({Flag.HELD})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from rollout.phases import Flag, Phase
-from tests.rollout.journey import DAY, HOUR, in_canary, in_full, in_shadow
-from tests.rollout.world import NEW, OLD, SAFE, UNKNOWN, alert, command
+from tests.rollout.journey import DAY, HOUR, WELL, deployed, in_canary, in_full, in_shadow, old_is_live, registered
+from tests.rollout.world import NEW, OLD, SAFE, UNKNOWN, V1, V2, alert, command
 
 
 def test_somebody_elses_split_holds_the_rollout_until_a_person_resumes() -> None:
@@ -89,3 +89,35 @@ def test_a_bake_without_any_evidence_goes_back_after_a_day() -> None:
     loop.look(2 * HOUR)
 
     assert loop.azure.under_way == ({OLD: 100}, {})
+
+
+def test_a_step_says_how_long_it_stays_at_least() -> None:
+    loop = in_shadow()
+    loop.look(timedelta(minutes=20), evidence=SAFE)
+
+    assert loop.record is not None
+    assert loop.record.reasons == ("at least 2400 s more",)
+
+
+def test_a_split_that_was_just_asked_for_is_no_lost_mirror() -> None:
+    loop = deployed(registered(old_is_live(), V1, V2))
+    loop.look(smoke=WELL)
+
+    assert loop.record is not None
+    assert loop.record.reasons == ("waiting for the split to be read back",)
+
+
+def test_a_write_is_told_once_in_the_history_however_often_it_is_repeated() -> None:
+    loop = deployed(registered(old_is_live(), V1, V2))
+    loop.look(smoke=WELL)
+    for _ in range(3):
+        loop.azure.settle(lost=True)
+        loop.look()
+    loop.until_read_back()
+
+    assert loop.record is not None
+    assert [entry.text for entry in loop.record.entries if entry.cause == "write"] == [
+        f"asked for deployment {NEW}",
+        f"asked for live {{'{OLD}': 100}}, mirror {{'{NEW}': 20}}",
+        "the split was read back",
+    ]
