@@ -7,7 +7,7 @@ dictionary look when none is set. The kinds are listed once, in FAULTS; docs/loc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -137,7 +137,7 @@ class Faults:
     def __init__(self) -> None:
         self._all: dict[int, Fault] = {}
         self._last = 0
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], Awaitable[None]]] = []
 
     def add(self, kind: str, *, match: str = "", times: int = 1, parameters: Mapping[str, Any] | None = None) -> Fault:
         """Strike the next `times` subjects in which `match` finds something, in any case; UnknownFault says why not."""
@@ -156,7 +156,6 @@ class Faults:
             raise UnknownFault(f"match {match!r} is not a regular expression: {error}") from error
         self._last += 1
         fault = self._all[self._last] = Fault(self._last, kind, pattern, times, given)
-        self._changed()
         return fault
 
     def take(self, kind: str, subject: str = "") -> Json | None:
@@ -165,8 +164,6 @@ class Faults:
             if fault.left and fault.kind == kind and fault.match.search(subject):
                 fault.left -= 1
                 fault.struck.append(subject)
-                if not fault.left:
-                    self._changed()
                 return dict(fault.parameters)
         return None
 
@@ -182,13 +179,13 @@ class Faults:
         """Forget one fault, or all; whether there was any."""
         chosen = list(self._all) if number is None else [number]
         existed = [self._all.pop(one, None) for one in chosen]
-        self._changed()
         return any(fault is not None for fault in existed)
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever a fault is set, used up or cleared."""
+    def on_change(self, listener: Callable[[], Awaitable[None]]) -> None:
+        """For parts that live in other processes, or that act at once: called by `spread`."""
         self._listeners.append(listener)
 
-    def _changed(self) -> None:
+    async def spread(self) -> None:
+        """Return when every part knows what was set or cleared, so that the very next request is struck."""
         for listener in self._listeners:
-            listener()
+            await listener()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from localcloud.faults import Faults
+from localcloud.journal import Journal
 from localcloud.pace import Pace
 from localcloud.settings import Settings
 
@@ -144,6 +145,10 @@ class Cloud:
     blobs: Blobs = field(init=False)
     faults: Faults = field(default_factory=Faults)
     """What goes wrong on order (`localcloud.faults`)."""
+    journal: Journal = field(default_factory=Journal)
+    """The newest requests to the cloud."""
+    inspections: dict[str, Callable[[], Sequence[Json]]] = field(default_factory=dict)
+    """What `GET /localcloud` shows, by heading: one dict per row, all with the same keys."""
     pace: Pace = field(init=False)
     """How operations, ingestion and alert evaluation wait (`localcloud.pace`)."""
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)

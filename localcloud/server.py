@@ -13,9 +13,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from localcloud import arm, eventgrid, identity, monitor, scoring
+from localcloud import arm, control, eventgrid, identity, monitor, scoring
 from localcloud.arm.envelope import ReplyHeaders, error_reply
-from localcloud.seams import AzureError, Blobs, Cloud
+from localcloud.http_faults import strike, subject_of
+from localcloud.journal import Entry
+from localcloud.seams import AzureError, Blobs, Cloud, utc_now
 from localcloud.settings import Settings
 
 CLOUD = web.AppKey("cloud", Cloud)
@@ -29,13 +31,41 @@ def build(settings: Settings, base_url: str, folder: Path, ca_file: Path, blobs:
     """The application of one local cloud, ready to be run."""
     cloud = Cloud(settings=settings, base_url=base_url, folder=folder, ca_file=ca_file)
     cloud.blobs = blobs
-    app = web.Application(middlewares=[_answer, _require_token], client_max_size=_MAX_BODY)
+    app = web.Application(middlewares=[_note, _may_fail, _answer, _require_token], client_max_size=_MAX_BODY)
     app[CLOUD] = cloud
     app.on_response_prepare.append(ReplyHeaders(cloud).on_prepare)
     app.on_cleanup.append(_close)
-    for part in (identity, monitor, eventgrid, scoring, arm):
+    for part in (identity, monitor, eventgrid, scoring, arm, control):
         part.setup(app, cloud)
     return app
+
+
+@web.middleware
+async def _note(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Everything but our own doors goes into the journal."""
+    started, status = time.perf_counter(), 0
+    try:
+        response = await handler(request)
+        status = 0 if request.transport is None or request.transport.is_closing() else response.status
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        if not request.path.startswith(control.PREFIX):
+            seconds = time.perf_counter() - started
+            request.app[CLOUD].journal.add(Entry(utc_now(), request.method, request.path, status, seconds))
+
+
+@web.middleware
+async def _may_fail(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answers that were ordered to go wrong (`http` faults)."""
+    if request.path.startswith(control.PREFIX):
+        return await handler(request)
+    fault = request.app[CLOUD].faults.take("http", subject_of(request))
+    if fault is None:
+        return await handler(request)
+    return await strike(request, lambda: handler(request), fault)
 
 
 @web.middleware

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from localcloud.arm import inspection
+from localcloud.arm import inspection
 from localcloud.arm.asset_files import AssetFiles
 from localcloud.arm.assets import Assets
 from localcloud.arm.datastores import Datastores
@@ -51,6 +52,7 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     ):
         part.add_routes(app)
     cloud.inspect_deployments = deployments.inspect
+    inspection.add_sections(cloud, store, operations)
     inspection.add_sections(cloud, store, operations)
 
     async def until_stopped(_app: web.Application) -> AsyncIterator[None]:

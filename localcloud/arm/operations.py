@@ -60,6 +60,10 @@ class Operations:
         """All operations since the cloud started."""
         return list(reversed(self._known.values()))
 
+    def newest_first(self) -> list[Operation]:
+        """All operations since the cloud started."""
+        return list(reversed(self._known.values()))
+
     def refuse_overlap(self, resource_id: str, endpoint_id: str, *, whole: bool = False) -> None:
         """409 when a running operation blocks this one. `whole`: the operation takes the endpoint with everything."""
         lock_endpoint = whole or self._cloud.settings.operation_lock == "endpoint"

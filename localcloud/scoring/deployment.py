@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.faults import Faults
 from localcloud.scoring.console_log import ConsoleLog
 from localcloud.scoring.container_process import ContainerProcess
 from localcloud.scoring.front_process import FrontProcess
@@ -31,6 +32,7 @@ class Surroundings:
     options: ScoringOptions
     folder: Path
     append: Callable[[str, list[Json]], None]
+    faults: Faults
     back_off_seconds: float
     """The first wait before a crashed container is restarted; it doubles each time."""
 
@@ -76,10 +78,24 @@ class Deployment:
         """The last lines of the console."""
         return self._log.tail(tail)
 
+    def crash_if_ordered(self) -> None:
+        """Kill the running container when a fault says so; it is then restarted as after any crash."""
+        if self._container is not None and self._container.address and self._crash_ordered():
+            self._container.kill()
+
+    def _crash_ordered(self) -> bool:
+        subject = f"{self.spec.endpoint}/{self.spec.deployment}"
+        return self._around.faults.take("container.crash", subject) is not None
+
     async def _bring_up(self, spec: ServingSpec) -> ContainerProcess:
         container = ContainerProcess(spec, self._around.options, self._log, self._around.folder)
         self._event(container, "Created", "Created container inference-server")
         await container.start(self._around.starter)
+        if self._crash_ordered():
+            container.kill()
+            await container.ended()
+            await container.stop()
+            raise ServingFailed("ResourceNotReady", "User container has crashed or terminated: killed on order (fault)")
         self._event(container, "Started", "Started container inference-server")
         return container
 

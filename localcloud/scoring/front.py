@@ -17,6 +17,7 @@ from aiohttp import web
 
 from localcloud.scoring.backend import Backend
 from localcloud.scoring.channel import Channel, Message
+from localcloud.scoring.front_faults import FrontFaults
 from localcloud.scoring.gateway import Gateway
 from localcloud.scoring.routing import Routes
 from localcloud.scoring.traffic_log import Batch
@@ -28,8 +29,12 @@ async def serve(channel_socket: socket.socket, listener: socket.socket, tls: ssl
     """Serve until the cloud process closes the channel."""
     batch = Batch(lambda rows: channel.send({"do": "rows", "rows": rows}))
     gateway = Gateway(mirror_queue, batch.add)
+    faults = FrontFaults(lambda message: channel.ask(message))
 
-    server = web.Server(gateway.handle, request_factory=_request, access_log=None, keepalive_timeout=3600)
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return await (faults.handle(request, gateway.handle) if faults.armed else gateway.handle(request))
+
+    server = web.Server(handle, request_factory=_request, access_log=None, keepalive_timeout=3600)
     runner = web.ServerRunner(server)
     await runner.setup()
 
@@ -37,6 +42,9 @@ async def serve(channel_socket: socket.socket, listener: socket.socket, tls: ssl
         if message["do"] == "open":
             # Not before the routes are known: until then clients wait in the port's own queue.
             await web.SockSite(runner, listener, ssl_context=tls, backlog=1024).start()
+            return None
+        if message["do"] == "faults":
+            faults.armed = message["armed"]
             return None
         return await _obey(gateway, message)
 

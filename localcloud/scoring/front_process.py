@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from localcloud.faults import Faults
 from localcloud.scoring.channel import Channel, ChannelClosed, Message
 
 _START_SECONDS = 30.0
@@ -25,10 +26,15 @@ class FrontProcess:
     """`tell` makes a change and returns when it is in force; it outlives a front that dies half-way."""
 
     def __init__(
-        self, certificate: Path, key: Path, mirror_queue: int, take_rows: Callable[[list[list[Any]]], None]
+        self,
+        certificate: Path,
+        key: Path,
+        mirror_queue: int,
+        take_rows: Callable[[list[list[Any]]], None],
+        faults: Faults,
     ) -> None:
         self._arguments = (str(certificate), str(key), str(mirror_queue))
-        self._take_rows = take_rows
+        self._take_rows, self._faults = take_rows, faults
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._known: dict[tuple[str, ...], Message] = {}
         self._channel: Channel | None = None
@@ -81,6 +87,10 @@ class FrontProcess:
         message = {"do": "retire", "endpoint": endpoint, "deployment": deployment}
         await self._tell(("backend", endpoint, deployment), message, remember=False)
 
+    async def set_faults(self, *, armed: bool) -> None:
+        """Whether the front has to ask about each request, because one may be struck."""
+        await self._tell(("faults",), {"do": "faults", "armed": armed})
+
     async def mirrored(self) -> list[Message]:
         """Copies sent and dropped per shadow deployment since it became one."""
         await self._up.wait()
@@ -131,8 +141,12 @@ class FrontProcess:
             start_new_session=True,
         )
 
-    async def _hear(self, message: Message) -> None:
+    async def _hear(self, message: Message) -> Message | None:
+        if message["do"] == "fault":
+            fault = self._faults.take("http", message["subject"])
+            return {"fault": fault, "armed": self._faults.waiting("http")}
         self._take_rows(message["rows"])
+        return None
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -31,19 +31,21 @@ class OnlineServing:
         certificate, key = issue(self._cloud.ca_file.parent, "localhost", "127.0.0.1")
         folder = self._cloud.folder / "containers"
         folder.mkdir(parents=True, exist_ok=True)
-        self._front = FrontProcess(certificate, key, self._options.mirror_queue, self._take_rows)
+        self._front = FrontProcess(certificate, key, self._options.mirror_queue, self._take_rows, self._cloud.faults)
         self._around = Surroundings(
             front=self._front,
             starter=self._starter,
             options=self._options,
             folder=folder,
             append=self._append,
+            faults=self._cloud.faults,
             # Kubernetes starts at 10 seconds, a sixth of a minute.
             back_off_seconds=self._cloud.settings.minute_seconds / 6,
         )
         if isinstance(self._starter, ForkStarter):
             await self._starter.warm_up()
         await self._front.start()
+        self._cloud.faults.on_change(self._heed_faults)
 
     async def stop(self) -> None:
         """End everything at once."""
@@ -99,6 +101,11 @@ class OnlineServing:
     async def mirrored(self) -> list[Json]:
         """Per shadow deployment: copies sent, and copies dropped because the shadow was too slow."""
         return await self._front.mirrored()
+
+    async def _heed_faults(self) -> None:
+        await self._front.set_faults(armed=self._cloud.faults.waiting("http"))
+        for deployment in self._deployments.values():
+            deployment.crash_if_ordered()
 
     def _lock(self, key: tuple[str, str]) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
