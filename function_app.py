@@ -72,7 +72,7 @@ def context() -> "Context":
     return Context(
         blobs=blobs,
         queues=Queues(of.queue_url, identity),
-        endpoints=Endpoints(Arm(of.arm_url, of.arm_audience, identity)),
+        endpoints=Endpoints(Arm(of.arm_url, of.arm_audience, identity), identity),
         models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
         logs=Logs(of.logs_url, identity),
         metrics=Metrics(of.metrics_url, identity),

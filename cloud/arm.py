@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from cloud.errors import NotFound, from_status, mapped
+from cloud.errors import NotFound, Permanent, from_status, mapped
 
 if TYPE_CHECKING:
     from azure.core import PipelineClient
@@ -70,6 +71,9 @@ class Arm:
         from azure.core.rest import HttpRequest
 
         url = path if path.startswith("https://") else f"{self.url}{path}"
+        if urlsplit(url).netloc.lower() != urlsplit(self.url).netloc.lower():
+            # Some URLs come out of a resource's own properties, which others may write: they get no token.
+            raise Permanent(f"{method} {urlsplit(url).netloc}: not {self.url}, so it is not asked")
         request = HttpRequest(method, url, params=dict(query) or None, json=body)
         what = f"{method} {url.split('?')[0].removeprefix(self.url)}"
         retries = READ_RETRIES if method == "GET" else 0

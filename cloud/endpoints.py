@@ -9,12 +9,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloud.arm import Arm, Json, error_text
-from cloud.errors import CloudError
+from cloud.errors import CloudError, mapped
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
 
 API_VERSION = "2024-10-01"
+SCORING_SCOPE = "https://ml.azure.com/.default"
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ class Deployment:
 class Endpoints:
     """Reads and writes of online endpoints."""
 
-    def __init__(self, arm: Arm) -> None:
-        self._arm = arm
+    def __init__(self, arm: Arm, credential: TokenCredential) -> None:
+        self._arm, self._credential = arm, credential
 
     def read(self, endpoint_id: str) -> Endpoint | None:
         """The endpoint, or None when it does not exist."""
@@ -123,8 +127,12 @@ class Endpoints:
         return str(reply.get("content") or "")
 
     def key(self, endpoint: Endpoint) -> str:
-        """A bearer token for scoring by key or AML token; for Entra (AADToken) endpoints the caller uses its own."""
-        if endpoint.body["properties"].get("authMode", "").lower() == "amltoken":
+        """A bearer token for scoring: the key, an AML token, or for an Entra endpoint the app's own token."""
+        mode = str(endpoint.body["properties"].get("authMode", "")).lower()
+        if mode == "aadtoken":
+            with mapped("getting a token for scoring"):
+                return self._credential.get_token(SCORING_SCOPE).token
+        if mode == "amltoken":
             return str(self._arm.post(f"{endpoint.id}/token", API_VERSION).get("accessToken") or "")
         return str(self._arm.post(f"{endpoint.id}/listKeys", API_VERSION).get("primaryKey") or "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -30,11 +31,11 @@ class Queues:
         with mapped(f"sending to queue {queue}"):
             client = self._client(queue)
             try:
-                client.send_message(text, visibility_timeout=int(delay))
+                client.send_message(text, visibility_timeout=math.ceil(delay))
             except ResourceNotFoundError:
                 with suppress(ResourceExistsError):  # made by another worker meanwhile
                     client.create_queue()
-                client.send_message(text, visibility_timeout=int(delay))
+                client.send_message(text, visibility_timeout=math.ceil(delay))
 
     def _client(self, queue: str) -> QueueClient:
         if queue not in self._clients:

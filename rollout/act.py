@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cloud.errors import CloudError, Permanent
+from cloud.errors import CloudError, Permanent, Temporary
 from policy.model import Policy
 from rollout.bodies import candidate_body
 from rollout.context import Context
@@ -21,8 +21,10 @@ class Outcome:
 
     refused: str = ""
     trouble: tuple[str, ...] = ()
+    retry_after: float | None = None
+    """Seconds after which Azure may take what it did not take now."""
     blocked: bool = False
-    """Something new is in the inbox: nothing was written, look again at once."""
+    """Something is new (an item in the inbox, or another's split): nothing was written, look again at once."""
 
 
 def act(
@@ -37,28 +39,51 @@ def act(
 ) -> Outcome:
     """Do the actions in order; stop at the first that fails. `renew` starts the lease's time again before a write."""
     for action in actions:
-        if isinstance(action, SetTraffic) and not action.urgent and context.store.unread(place, record.handled):
-            return Outcome(blocked=True)
         try:
             renew()
-            _do(context, place, policy, record, seen, action)
+            if _last_word(action) and context.store.unread(place, record.handled):
+                return Outcome(blocked=True)
+            if not _do(context, place, policy, record, seen, action):
+                return Outcome(blocked=True)
         except Permanent as error:
             return Outcome(refused=error.reason)
+        except Temporary as error:
+            return Outcome(trouble=(str(error),), retry_after=error.retry_after)
         except CloudError as error:
             return Outcome(trouble=(str(error),))
     return Outcome()
 
 
-def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Seen, action: Action) -> None:
+def _last_word(action: Action) -> bool:
+    """Whether the inbox may still stop the action. A deleted deployment is no way back any more."""
+    return (isinstance(action, SetTraffic) and not action.urgent) or isinstance(action, DeleteDeployment)
+
+
+def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Seen, action: Action) -> bool:
+    """Do one action; False when it was not done because the world is not what the decision saw."""
     if isinstance(action, SetTraffic):
-        if seen.endpoint is not None:
-            context.endpoints.write_traffic(seen.endpoint, action.traffic, action.mirror)
-    elif isinstance(action, CreateDeployment):
+        return _set_traffic(context, place, seen, action)
+    if isinstance(action, CreateDeployment):
         _create(context, place, policy, seen, action)
     elif isinstance(action, SaveLogs):
         _save_logs(context, place, record, action)
     elif isinstance(action, DeleteDeployment):
         context.endpoints.delete_deployment(place.endpoint_id, action.name)
+    return True
+
+
+def _set_traffic(context: Context, place: Place, seen: Seen, action: SetTraffic) -> bool:
+    """The PUT carries the whole endpoint, so it is read again right before: what others changed meanwhile stays.
+
+    If they changed the split itself, the decision was made on something else; only a way back is written all the same.
+    """
+    now = context.endpoints.read(place.endpoint_id)
+    if now is None or seen.endpoint is None:
+        return False
+    if not action.urgent and (now.traffic, now.mirror) != (seen.endpoint.traffic, seen.endpoint.mirror):
+        return False
+    context.endpoints.write_traffic(now, action.traffic, action.mirror)
+    return True
 
 
 def _create(context: Context, place: Place, policy: Policy, seen: Seen, action: CreateDeployment) -> None:

@@ -79,7 +79,8 @@ def _dimensions(context: Mapping[str, Any]) -> dict[str, str]:
     criteria = condition.get("allOf") if isinstance(condition, dict) else None
     found: dict[str, str] = {}
     for criterion in criteria if isinstance(criteria, list) else []:
-        for one in (criterion.get("dimensions") if isinstance(criterion, dict) else None) or []:
+        listed = criterion.get("dimensions") if isinstance(criterion, dict) else None
+        for one in listed if isinstance(listed, list) else []:
             if isinstance(one, dict) and isinstance(one.get("name"), str):
                 found[one["name"].lower()] = str(one.get("value", ""))
     return found

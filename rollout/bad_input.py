@@ -18,8 +18,10 @@ def parsed(raw: bytes | str) -> dict[str, Any]:
     """The JSON object in `raw`; BadInput when it is anything else."""
     try:
         value = json.loads(raw)
-    except ValueError as error:
-        raise BadInput("body", f"is not JSON: {error}") from None
+        # A lone surrogate is valid JSON and no valid text: it could be neither stored nor shown.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise BadInput("body", f"is not JSON that can be read: {error}") from None
     if not isinstance(value, dict):
         raise BadInput("body", f"must be a JSON object, not {type(value).__name__}")
     return value

@@ -11,9 +11,9 @@ from policy.match import places, watches
 from policy.model import Policy
 from rollout.context import Context
 from rollout.intake import item_id, registered_at
-from rollout.observe import model_place
 from rollout.place import place_of
 from rollout.record import stamp
+from rollout.versions import model_place
 
 STATE = "state"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,31 @@ from rollout.verdict import Arm, Evidence
 QUERIES = Path(__file__).parent / "queries"
 
 
+QUERY_SECONDS = 20.0
+"""Longest time for one query: less than what is left of a lease that was just renewed."""
 FAILED = frozenset({"408", "424", "429"})
 """Statuses that count as errors beside 5xx: time-out, the model's own failure, too busy."""
 
 
 class EvidenceReader:
-    """Reads evidence about one endpoint in `region` from one Log Analytics workspace, or from its metrics."""
+    """Reads evidence about one endpoint in `region` from one Log Analytics workspace, or from its metrics.
 
-    def __init__(self, logs: Logs, metrics: Metrics, workspace_id: str, endpoint_id: str, region: str) -> None:
+    `between` is called before each query: two of them together may outlast the lease.
+    """
+
+    def __init__(
+        self,
+        logs: Logs,
+        metrics: Metrics,
+        workspace_id: str,
+        endpoint_id: str,
+        region: str,
+        *,
+        between: Callable[[], None],
+    ) -> None:
         self._logs, self._metrics = logs, metrics
         self._workspace_id, self._endpoint_id, self._region = workspace_id, endpoint_id, region
+        self._between = between
 
     def read(
         self,
@@ -103,8 +119,9 @@ class EvidenceReader:
         return 0, 0
 
     def _run(self, query: str, since: datetime, until: datetime, **values: str | float) -> list[dict[str, Any]]:
+        self._between()
         kql = render(QUERIES / query, resource=self._endpoint_id, since=since, until=until, **values)
-        return self._logs.query(self._workspace_id, kql, since, until)
+        return self._logs.query(self._workspace_id, kql, since, until, timeout=QUERY_SECONDS)
 
 
 def _number(value: Any) -> float | None:

@@ -6,7 +6,7 @@ finds its item and queues a look again, which does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass
@@ -15,19 +15,20 @@ from typing import Any
 
 from cloud.errors import CloudError
 from policy.match import alert_action, places
-from policy.model import Policy
 from rollout import alerts, commands, events
 from rollout.bad_input import BadInput
 from rollout.context import DRIFT_WORK, ROLLOUT_WORK, Context
-from rollout.place import Place, owners, place_of
-from rollout.policies import InForce
-from rollout.reconcile import find, look
+from rollout.place import Place, place_of
+from rollout.reconcile import acting, find, look
 from rollout.record import Record, stamp
+from rollout.routing import concerned_by
 from rollout.view import detail
 
 UNMATCHED = "unmatched"
 """The inbox of alerts that name no endpoint of ours."""
 BAD_INPUT = "inbox-bad"
+SHOWN = 20
+"""How many unmatched alerts the page shows."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def take_event(context: Context, raw: bytes) -> list[Place]:
 
 def registered_at(context: Context, place: Place, identity: str, item: Mapping[str, Any]) -> None:
     """Tell an endpoint that its model's versions changed."""
-    full = {"kind": "registered", "at": stamp(context.clock()), **item}
+    full = {"kind": "registered", "at": stamp(context.clock()), **item, **place.message}
     context.store.put(place.key, identity, full)
     context.queues.send(ROLLOUT_WORK, place.message)
 
@@ -84,15 +85,14 @@ def take_alert(context: Context, raw: bytes) -> Answer:
         keep_bad(context, raw, error)
         return Answer(400, {"error": error.message, "field": error.field})
     identity = item_id("alert", alert.key)
-    in_force = context.policies.current()
-    concerned = dict.fromkeys(_concerned(context, in_force, alert))
+    concerned = concerned_by(context, alert)
     if not concerned:
         item = {"kind": "alert", "rule": alert.rule, "alert_id": alert.alert_id, "at": stamp(context.clock())}
         context.store.put(UNMATCHED, identity, {**item, "raw": raw.decode(errors="replace")})
         return Answer(202, {"matched": [], "message": "stored; it names no endpoint of a policy"})
     matched, urgent = [], []
-    for place in concerned:
-        action = alert_action(in_force.policies[place.policy], alert.rule, alert.condition) or "ignore"
+    for place, policy in concerned.items():
+        action = alert_action(policy, alert.rule, alert.condition) or "ignore"
         _store_alert(context, place, identity, alert, action)
         matched.append({**place.message, "action": action})
         if action == "rollback":
@@ -114,6 +114,7 @@ def _store_alert(context: Context, place: Place, identity: str, alert: alerts.Al
             "action": action,
             "sent": alert.at,
             "at": stamp(context.clock()),
+            **place.message,
         },
     )
     context.queues.send(ROLLOUT_WORK, place.message)
@@ -138,72 +139,13 @@ def _look_at_once(context: Context, urgent: list[Place]) -> None:
     pool.shutdown(wait=False)
 
 
-def _concerned(context: Context, in_force: InForce, alert: alerts.Alert) -> Iterator[Place]:
-    """The endpoints that an alert speaks of, by the first of the contract's ways that finds any."""
-    policies = list(in_force.policies.values())
-    ways: tuple[Callable[[], Iterator[Place]], ...] = (
-        lambda: _by_resource(policies, alert.targets),
-        lambda: _by_dimensions(context, in_force, alert),
-        lambda: _by_property(in_force, alert.properties.get("understudy.policy", "")),
-    )
-    for way in ways:
-        found = list(way())
-        if found:
-            yield from found
-            return
-
-
-def _by_resource(policies: list[Policy], ids: tuple[str, ...]) -> Iterator[Place]:
-    for policy in policies:
-        for one in ids:
-            yield from owners(policy, one)
-
-
-def _by_dimensions(context: Context, in_force: InForce, alert: alerts.Alert) -> Iterator[Place]:
-    policies = list(in_force.policies.values())
-    by_resource = list(_by_resource(policies, (alert.dimensions.get("_resourceid", ""),)))
-    if by_resource:
-        yield from by_resource
-        return
-    endpoint = alert.dimensions.get("endpoint")
-    if endpoint:
-        for policy in policies:
-            for target in policy.targets:
-                found = find(in_force, policy.name, target.name, endpoint)
-                if found is not None:
-                    yield found[0]
-        return
-    deployment = alert.dimensions.get("deployment", "").lower()
-    if deployment:
-        for one in context.store.listings():
-            if deployment in (one.live, one.candidate):
-                found = find(in_force, one.policy, one.target, one.endpoint)
-                if found is not None:
-                    yield found[0]
-        return
-    model = alert.dimensions.get("model_name")
-    if model:
-        for policy in policies:
-            for target, name in places(policy, model):
-                yield place_of(policy, target, name)
-
-
-def _by_property(in_force: InForce, name: str) -> Iterator[Place]:
-    policy = in_force.policies.get(name)
-    if policy is None:
-        return
-    for target, endpoint in places(policy, policy.model.name) if not policy.model.is_wildcard else ():
-        yield place_of(policy, target, endpoint)
-
-
 def take_command(
     context: Context, policy: str, target: str, endpoint: str, action: str, raw: bytes, who: str
 ) -> Answer:
     """Accept or refuse a command, with the reason; the same id is answered the same again."""
-    found = find(context.policies.current(), policy, target, endpoint)
-    if found is None:
+    place = _place(context, policy, target, endpoint)
+    if place is None:
         return Answer(404, {"error": f"no policy in force has {policy}/{target}/{endpoint}"})
-    place = found[0]
     try:
         command = commands.parse(action, raw)
     except BadInput as error:
@@ -223,6 +165,7 @@ def take_command(
             "who": who,
             "refused": refused,
             "at": stamp(context.clock()),
+            **place.message,
         },
     )
     if stored["action"] != action:
@@ -231,6 +174,19 @@ def take_command(
         return Answer(409, {"id": command.id, "error": stored["refused"]})
     context.queues.send(ROLLOUT_WORK, place.message)
     return Answer(202, {"id": command.id, "action": action, "accepted": True, **place.message})
+
+
+def _place(context: Context, policy: str, target: str, endpoint: str) -> Place | None:
+    """The place a command names: of a policy in force, or of a rollout in flight whose policy is not."""
+    found = find(context.policies.current(), policy, target, endpoint)
+    if found is not None:
+        return found[0]
+    wanted = (policy, target, endpoint.lower())
+    for _, places_of_it in acting(context):
+        for place in places_of_it:
+            if (place.policy, place.target, place.endpoint) == wanted:
+                return place
+    return None
 
 
 def queue_due(context: Context) -> int:
@@ -258,8 +214,8 @@ def one_record(context: Context, policy: str, target: str, endpoint: str) -> Ans
 
 
 def unmatched(context: Context) -> list[dict[str, Any]]:
-    """Alerts that named no endpoint of ours, oldest first."""
-    return context.store.items(UNMATCHED)
+    """The newest alerts that named no endpoint of ours."""
+    return context.store.newest(UNMATCHED, SHOWN)
 
 
 def _ascii(text: str) -> str:

@@ -101,6 +101,8 @@ class Observation:
     endpoint: EndpointSeen | None
     """None: the endpoint does not exist."""
     versions: Versions | None = None
+    unlisted: bool = False
+    """The versions were wanted and could not be listed: what waits for them stays unread."""
     evidence: Evidence | None = None
     smoke: Smoke | None = None
     alerts: tuple[AlertItem, ...] = ()
@@ -109,5 +111,7 @@ class Observation:
     """Every inbox item that this look read, whatever its kind."""
     earlier_target: str | None = None
     """Why the target before this one is not yet done with the version; None when nothing is in the way."""
+    earlier_failed: str | None = None
+    """Why the target before this one ended without the version."""
     trouble: tuple[str, ...] = ()
     """What could not be read in this look and why."""

@@ -6,6 +6,7 @@ another one a little later, so that an alert storm never fills a poison queue.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from rollout.context import ROLLOUT_WORK, Context
 from rollout.decide import decide
 from rollout.decision import Decision
 from rollout.observe import Seen, observe
+from rollout.phases import TERMINAL, Phase
 from rollout.place import Place, owns
 from rollout.policies import InForce
 from rollout.record import Record
@@ -28,6 +30,8 @@ from rollout.store import Kept
 
 TAKEN_AGAIN_SECONDS = 2.0
 """When the next look comes after one that found the endpoint leased by another."""
+SOON_SECONDS = 120.0
+"""Looks within this time are queued by the look before; later ones by the timer."""
 LEASE_TRY_SECONDS = 0.25
 """Between two tries of a look that has the patience to wait for the lease."""
 
@@ -50,6 +54,23 @@ def find(in_force: InForce, policy: str, target: str, endpoint: str) -> tuple[Pl
     return None
 
 
+def acting(context: Context) -> list[tuple[Policy, tuple[Place, ...]]]:
+    """Every policy that alerts and commands may act by, each with the only places it acts at (empty: all of its own).
+
+    Those in force; and for a rollout in flight whose endpoint no policy in force has any more, the one it began with.
+    """
+    in_force = context.policies.current()
+    found: list[tuple[Policy, tuple[Place, ...]]] = [(policy, ()) for policy in in_force.policies.values()]
+    for one in context.store.listings():
+        if Phase(one.phase) in TERMINAL or find(in_force, one.policy, one.target, one.endpoint) is not None:
+            continue
+        kept = context.store.load(one.policy, one.target, one.endpoint)
+        began = _found(context, kept, one.policy, one.target, one.endpoint) if kept else None
+        if began is not None:
+            found.append((began[1], (began[0],)))
+    return found
+
+
 def look(
     context: Context,
     policy: str,
@@ -68,6 +89,8 @@ def look(
     if found is None:
         return Looked(f"no policy in force has {policy}/{target}/{endpoint}")
     place = found[0]
+    if kept is not None and not quick and not _due(context, place, kept.record):
+        return Looked("not due yet", kept.record)
     try:
         lease = _patient_lease(context, place, context.clock() + patience)
         if lease is None:
@@ -79,8 +102,21 @@ def look(
             with suppress(CloudError):  # a lease that cannot be given back runs out by itself
                 lease.release()
     except Temporary as error:
-        context.queues.send(ROLLOUT_WORK, place.message, delay=min(error.retry_after, context.pace.total_seconds()))
+        # A rollout in flight is due already, so the timer asks again; each look asking too would multiply them.
+        if kept is None or kept.record.next_look is None:
+            context.queues.send(ROLLOUT_WORK, place.message, delay=max(error.retry_after, TAKEN_AGAIN_SECONDS))
         return Looked(f"looking again: {error}")
+
+
+def _due(context: Context, place: Place, record: Record) -> bool:
+    """Whether there is anything to look at: the time has come, or something is in the inbox.
+
+    Work items come from the timer, from events and from looks; those that come early are dropped here, so that there
+    is one look at a time however many asked for it.
+    """
+    if record.next_look is not None and record.next_look <= context.clock():
+        return True
+    return bool(context.store.unread(place, record.handled))
 
 
 def _patient_lease(context: Context, place: Place, deadline: datetime) -> Lease | None:
@@ -108,9 +144,11 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     _, policy, target = found
     record = kept.record if kept else None
     text = record.policy_text if record and not record.terminal else context.policies.current().texts[place.policy]
-    seen = observe(context, place, policy, target, record, quick=quick)
+    seen = observe(context, place, policy, target, record, quick=quick, renew=lease.renew)
     decision = decide(place, policy, text, record, seen.observation, context.clock(), pace=context.pace)
     if decision is None:
+        if seen.observation.unlisted:
+            raise Temporary("; ".join(seen.observation.trouble) or "the model's versions could not be listed")
         return Looked("nothing to do")
     if kept is not None and decision.record == kept.record and not decision.actions:
         return Looked("nothing new", kept.record)
@@ -135,10 +173,19 @@ def _done(
     saved = _with_outcome(context, saved, outcome)
     if saved.record.terminal:
         context.store.archive(saved.record)
-    now = context.clock()
-    if outcome.blocked or (saved.record.next_look is not None and saved.record.next_look <= now):
-        context.queues.send(ROLLOUT_WORK, place.message)
+    _queue_next(context, place, saved.record, outcome)
     return Looked(f"{saved.record.phase.value}: {'; '.join(saved.record.reasons)}", saved.record)
+
+
+def _queue_next(context: Context, place: Place, record: Record, outcome: Outcome) -> None:
+    """Queue the look that the record asks for. The timer would find it too, only later; far ones are left to it."""
+    if outcome.blocked:
+        context.queues.send(ROLLOUT_WORK, place.message)
+    elif record.next_look is not None:
+        seconds = (record.next_look - context.clock()).total_seconds()
+        if seconds <= SOON_SECONDS:
+            # Whole seconds, rounded up: a message that comes early is dropped as not due.
+            context.queues.send(ROLLOUT_WORK, place.message, delay=math.ceil(max(seconds, 0.0)))
 
 
 def _with_outcome(context: Context, saved: Kept, outcome: Outcome) -> Kept:
@@ -149,6 +196,8 @@ def _with_outcome(context: Context, saved: Kept, outcome: Outcome) -> Kept:
         record = record.noted(now, "trouble", outcome.refused)
     for text in outcome.trouble:
         record = replace(record, reasons=(*record.reasons, text)).noted(now, "trouble", text)
+    if outcome.retry_after is not None and record.phase is Phase.ROLLING_BACK:
+        record = replace(record, next_look=now + min(timedelta(seconds=outcome.retry_after), context.pace))
     if record == saved.record:
         return saved
     return context.store.save(record, saved.etag)

@@ -118,9 +118,11 @@ class Store:
         known = set(handled)
         return tuple(self._items(place.key, known))
 
-    def items(self, key: str) -> list[dict[str, Any]]:
-        """Everything in the inbox `key`, oldest first."""
-        return [item for _, item in self._items(key, set())]
+    def newest(self, key: str, count: int) -> list[dict[str, Any]]:
+        """The newest items of the inbox `key`, newest first."""
+        listed = sorted(((blob.created, blob.name) for blob in self._blobs.list(INBOX, f"{key}/")), reverse=True)
+        read = (self._blobs.read(INBOX, name) for _, name in listed[:count])
+        return [json.loads(stored.data) for stored in read if stored is not None]
 
     def _items(self, key: str, known: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         listed = ((blob.created, blob.name) for blob in self._blobs.list(INBOX, f"{key}/"))

@@ -14,6 +14,8 @@ from enum import StrEnum
 from policy.gates import Agreement, Gates, LatencyRatio, Rise
 from rollout.record import Measured
 
+FEWEST_FOR_SLOW = 100
+"""A p95 of fewer requests rests on less than five of them: too few to call a version harmful."""
 FEWEST_HARMFUL_ERRORS = 3
 """Fewer errors than this are never called harm: with small numbers one unlucky request would decide."""
 
@@ -128,7 +130,8 @@ def _latency(gate: LatencyRatio, fewest: int, evidence: Evidence) -> Finding:
     if small or ratio <= gate.harm:
         return Finding("latency_p95", Outcome.SAFE, text)
     # Written so that NaN, which compares false with everything, can never become safe or harm.
-    return Finding("latency_p95", Outcome.HARM if ratio > gate.safe else Outcome.UNKNOWN, text)
+    slow = ratio > gate.safe and fewer >= FEWEST_FOR_SLOW
+    return Finding("latency_p95", Outcome.HARM if slow else Outcome.UNKNOWN, text)
 
 
 def _agreement(gate: Agreement, fewest: int, evidence: Evidence) -> Finding:

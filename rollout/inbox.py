@@ -1,0 +1,78 @@
+"""What waits in an endpoint's inbox, as the decision reads it.
+
+An item belongs to the triple that it was written for: the inbox is the endpoint's, and a policy that takes the endpoint
+over must not do again what was asked of the one before. Items of another triple are read as handled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rollout.observation import AlertItem, CommandItem
+from rollout.place import Place
+from rollout.record import Record, moment
+from rollout.store import Store
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Unread items, oldest first."""
+
+    items: tuple[tuple[str, Item], ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Ids of items that were written for another policy or target of the same endpoint."""
+
+    @property
+    def handled(self) -> tuple[str, ...]:
+        """The ids that a look which takes this in has done with."""
+        return (*self.foreign, *(identity for identity, _ in self.items))
+
+    @property
+    def alerts(self) -> tuple[AlertItem, ...]:
+        """The alerts among them."""
+        return tuple(
+            AlertItem(i, it["rule"], it["alert_id"], it["fired"], it["action"], moment(it["at"]))
+            for i, it in self.items
+            if it["kind"] == "alert"
+        )
+
+    @property
+    def commands(self) -> tuple[CommandItem, ...]:
+        """The commands that were accepted."""
+        return tuple(
+            CommandItem(i, it["action"], it["reason"], it["who"], moment(it["at"]), it.get("version"))
+            for i, it in self.items
+            if it["kind"] == "command" and it["refused"] is None
+        )
+
+    @property
+    def needs_versions(self) -> bool:
+        """Whether an item cannot be done without the list of the model's versions."""
+        return any(lists_versions(item) for _, item in self.items)
+
+    @property
+    def model(self) -> str | None:
+        """The model that the newest registration speaks of."""
+        return next((str(it["model"]) for _, it in reversed(self.items) if it["kind"] == "registered"), None)
+
+    def without_versions(self) -> Inbox:
+        """What can be done while the versions could not be listed; the rest stays unread."""
+        return Inbox(tuple(one for one in self.items if not lists_versions(one[1])), self.foreign)
+
+
+def lists_versions(item: Item) -> bool:
+    """Whether an item needs the model's versions."""
+    return item["kind"] == "registered" or (item["kind"] == "command" and item["action"] in ("start", "retry"))
+
+
+def read_inbox(store: Store, place: Place, record: Record | None) -> Inbox:
+    """The unread items of the place."""
+    unread = store.unread(place, record.handled if record else ())
+    ours = {"policy": place.policy, "target": place.target}
+    mine = [one for one in unread if all(one[1].get(key, value) == value for key, value in ours.items())]
+    kept = {identity for identity, _ in mine}
+    return Inbox(tuple(mine), tuple(identity for identity, _ in unread if identity not in kept))
