@@ -2,22 +2,29 @@
 
 The two halves of a request may be ingested minutes apart and fall into different windows. A half without its partner
 waits: it is handed to the next window, so every half ends in exactly one place, as part of a row or, when its partner
-did not come within PATIENCE, among the unreadable lines.
+did not come within PATIENCE, among the unreadable lines. A half that was too long for one log line comes in numbered
+parts, which are put together again; one missing part keeps the whole request waiting, since row numbers count through.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from export.lines import Record
+from export.lines import Kind, Record
 
 PATIENCE = timedelta(hours=1)
 """Both lines are written within one request; Azure ingests them 3 to 10 minutes later (facts: logs, section 1)."""
 
 OWN_COLUMNS = ("time", "deployment", "service", "request_id", "row", "prediction")
+_OWN = re.compile(rf"(feature_)*({'|'.join(OWN_COLUMNS)})")
+
+
+Request = dict[tuple[Kind, int], Record]
+"""What is known of one request, by kind and part."""
 
 
 @dataclass(frozen=True)
@@ -45,51 +52,76 @@ def pair(records: Iterable[Record], window_until: datetime) -> Paired:
     A record that Log Analytics holds twice counts once (`repeated`). The result does not depend on the order in which
     the records come.
     """
-    halves: dict[tuple[str, str], dict[str, Record]] = {}
+    requests: dict[tuple[str, str], Request] = {}
     repeated = 0
     for record in sorted(records, key=_order):
-        request = halves.setdefault((record.deployment, record.request_id), {})
-        repeated += record.kind in request
-        request.setdefault(record.kind, record)
+        request = requests.setdefault((record.deployment, record.request_id), {})
+        repeated += (record.kind, record.part) in request
+        request.setdefault((record.kind, record.part), record)
     result = Paired(repeated=repeated)
-    for request in halves.values():
-        if len(request) == 2:
-            _join(request["InputData"], request["OutputData"], result)
+    for request in requests.values():
+        inputs, outputs = _whole(request, "InputData"), _whole(request, "OutputData")
+        if inputs and outputs:
+            _join(inputs, outputs, result)
         else:
-            _keep(next(iter(request.values())), window_until, result)
+            _keep(request, window_until, result)
     result.rows.sort(key=lambda row: (row["deployment"], row["time"], row["request_id"], row["row"]))
     return result
 
 
-def _join(inputs: Record, outputs: Record, result: Paired) -> None:
-    if len(inputs.values) != len(outputs.values):
-        reason = f"{len(inputs.values)} input rows but {len(outputs.values)} predictions"
-        result.problems.extend(Problem(half.deployment, reason, shown(half)) for half in (inputs, outputs))
+def _whole(request: Request, kind: Kind) -> list[Record]:
+    """All parts of one half in their order; none when one is missing."""
+    parts = sorted((one for one in request.values() if one.kind == kind), key=lambda one: one.part)
+    return parts if parts and len(parts) == max(one.parts for one in parts) else []
+
+
+def _join(inputs: list[Record], outputs: list[Record], result: Paired) -> None:
+    if reason := _unequal(inputs, outputs):
+        result.problems.extend(Problem(half.deployment, reason, shown(half)) for half in (*inputs, *outputs))
         return
-    for index, (features, prediction) in enumerate(zip(inputs.values, outputs.values, strict=True)):
+    first = inputs[0]
+    rows = [features for half in inputs for features in half.values]
+    predictions = [prediction for half in outputs for prediction in half.values]
+    for index, (features, prediction) in enumerate(zip(rows, predictions, strict=True)):
         row = {_column(name): value for name, value in features.items()}
         row |= {
-            "time": inputs.time,
-            "deployment": inputs.deployment,
-            "service": inputs.service or outputs.service,
-            "request_id": inputs.request_id,
+            "time": first.time,
+            "deployment": first.deployment,
+            "service": first.service or outputs[0].service,
+            "request_id": first.request_id,
             "row": index,
             "prediction": prediction,
         }
         result.rows.append(row)
 
 
-def _keep(half: Record, window_until: datetime, result: Paired) -> None:
-    if window_until - half.ingested <= PATIENCE:
-        result.waiting.append(half)
-        return
-    partner = "output" if half.kind == "InputData" else "input"
-    result.problems.append(Problem(half.deployment, f"no {partner} within {PATIENCE}", shown(half)))
+def _unequal(inputs: list[Record], outputs: list[Record]) -> str | None:
+    """Why rows and predictions do not belong together: part by part, where both halves are cut into as many."""
+    sizes = [[len(half.values) for half in halves] for halves in (inputs, outputs)]
+    rows, predictions = sizes if len(inputs) == len(outputs) else [[sum(each)] for each in sizes]
+    differing = ((n, a, b) for n, (a, b) in enumerate(zip(rows, predictions, strict=True), start=1) if a != b)
+    if (found := next(differing, None)) is None:
+        return None
+    number, row_count, prediction_count = found
+    where = f" in part {number}" if len(rows) > 1 else ""
+    return f"{row_count} input rows but {prediction_count} predictions{where}"
+
+
+def _keep(request: Request, window_until: datetime, result: Paired) -> None:
+    """Each part waits from its own ingestion on, so that all of them end somewhere whatever comes late."""
+    kinds = {half.kind for half in request.values()}
+    for half in request.values():
+        if window_until - half.ingested <= PATIENCE:
+            result.waiting.append(half)
+            continue
+        partner = "output" if half.kind == "InputData" else "input"
+        missing = f"no {partner}" if len(kinds) == 1 else "not all parts"
+        result.problems.append(Problem(half.deployment, f"{missing} within {PATIENCE}", shown(half)))
 
 
 def _column(feature: str) -> str:
-    """A feature that has the name of one of our own columns is kept under another."""
-    return f"feature_{feature}" if feature in OWN_COLUMNS else feature
+    """A feature that has the name of one of our own columns is kept under another, which no other feature gets."""
+    return f"feature_{feature}" if _OWN.fullmatch(feature) else feature
 
 
 def shown(record: Record) -> dict[str, Any]:
@@ -102,8 +134,10 @@ def shown(record: Record) -> dict[str, Any]:
         "time": record.time.isoformat(),
         "ingested": record.ingested.isoformat(),
         "data": list(record.values),
+        "part": record.part,
+        "parts": record.parts,
     }
 
 
-def _order(record: Record) -> tuple[datetime, datetime, str]:
-    return record.ingested, record.time, record.kind
+def _order(record: Record) -> tuple[datetime, datetime, str, int]:
+    return record.ingested, record.time, record.kind, record.part

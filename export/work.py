@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +40,8 @@ def export_window(
     lines = answer(blobs, logs, place, endpoint_id, workspace_id, window)
     records, problems = _parsed(lines)
     paired = pair([*_left_waiting(blobs, place, watermark), *records], window.until)
-    _write(blobs, place, window, paired, [*problems, *paired.problems])
+    mended = Counter(record.deployment for record in records if record.mended)
+    _write(blobs, place, window, paired, [*problems, *paired.problems], mended)
     keep_once(blobs, STATE, state_name(place, window, "waiting"), packed(shown(one) for one in paired.waiting))
     moved = advance(blobs, place, watermark, window)
     blobs.delete(STATE, state_name(place, window, "answer"))
@@ -84,34 +86,48 @@ def _record(item: dict[str, Any]) -> Record:
         time=datetime.fromisoformat(item["time"]),
         ingested=datetime.fromisoformat(item["ingested"]),
         values=tuple(item["data"]),
+        part=item["part"],
+        parts=item["parts"],
     )
 
 
-def _write(blobs: Blobs, place: Place, window: Window, paired: Paired, problems: Sequence[Problem]) -> None:
+def _write(
+    blobs: Blobs,
+    place: Place,
+    window: Window,
+    paired: Paired,
+    problems: Sequence[Problem],
+    mended: Mapping[str, int],
+) -> None:
     """Each deployment's files; the summary last, so that where it is the others are too."""
     from export.parquet import encode
 
-    for deployment in sorted({row["deployment"] for row in paired.rows} | {one.deployment for one in problems}):
+    found = {row["deployment"] for row in paired.rows} | {one.deployment for one in problems} | mended.keys()
+    for deployment in sorted(found):
         rows = [row for row in paired.rows if row["deployment"] == deployment]
         unreadable = [{"reason": one.reason, **one.line} for one in problems if one.deployment == deployment]
         if rows:
             keep_once(blobs, DATA, file_name(place, deployment, window, "parquet"), encode(rows))
         if unreadable:
             keep_once(blobs, DATA, file_name(place, deployment, window, "unreadable.jsonl"), json_lines(unreadable))
-        waiting = sum(one.deployment == deployment for one in paired.waiting)
-        summary = json.dumps(_summary(window, rows, len(unreadable), waiting), indent=1).encode()
+        counts = {
+            "unreadable": len(unreadable),
+            "unpaired": sum(one.deployment == deployment for one in paired.waiting),
+            "mended": mended.get(deployment, 0),
+        }
+        summary = json.dumps(_summary(window, rows, counts), indent=1).encode()
         keep_once(blobs, DATA, file_name(place, deployment, window, "summary"), summary)
 
 
-def _summary(window: Window, rows: Sequence[dict[str, Any]], unreadable: int, waiting: int) -> dict[str, Any]:
+def _summary(window: Window, rows: Sequence[dict[str, Any]], counts: Mapping[str, int]) -> dict[str, Any]:
+    """`mended` counts the window's lines whose lone surrogates were spelled out, wherever their rows ended."""
     times = [row["time"] for row in rows]
     return {
         "since": stamp(window.since),
         "until": stamp(window.until),
         "rows": len(rows),
         "requests": len({row["request_id"] for row in rows}),
-        "unreadable": unreadable,
-        "unpaired": waiting,
+        **counts,
         "first_time": stamp(min(times)) if times else None,
         "last_time": stamp(max(times)) if times else None,
     }

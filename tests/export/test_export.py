@@ -100,6 +100,26 @@ def test_a_line_that_cannot_be_read_is_counted_and_kept(analysis: AnalysisCloud,
     assert sum(json.loads(data)["unreadable"] for data in files(analysis, place, ".summary")) == 1
 
 
+def test_a_client_that_sends_half_a_surrogate_pair_does_not_stop_the_export(
+    analysis: AnalysisCloud, known: Known
+) -> None:
+    context, place = known
+    log(analysis, known, input_line("r1", [{"name": "\ud800"}]), output_line("r1", [0.5]))
+    analysis.export(context.endpoints[0], analysis.visible())
+    assert [(row["request_id"], row["name"]) for row in rows(context, place)] == [("r1", "\\ud800")]
+    assert sum(json.loads(data)["mended"] for data in files(analysis, place, ".summary")) == 1
+
+
+def test_the_parts_of_a_long_request_meet_over_windows(analysis: AnalysisCloud, known: Known) -> None:
+    context, place = known
+    for number in (2, 1):
+        for line in (input_line("r1", [{"a": number}]), output_line("r1", [number / 10])):
+            log(analysis, known, line[:-1] + f', "part": {number}, "parts": 2}}')
+        analysis.export(context.endpoints[0], analysis.visible())
+    found = [(row["request_id"], row["row"], row["a"], row["prediction"]) for row in rows(context, place)]
+    assert found == [("r1", 0, 1, 0.1), ("r1", 1, 2, 0.2)]
+
+
 def test_a_window_beyond_the_limits_of_one_query_is_asked_for_in_halves(analysis: AnalysisCloud, known: Known) -> None:
     context, place = known
     context = replace(context, endpoints=[_every_hour(context)])

@@ -49,6 +49,12 @@ def test_rows_may_be_given_as_a_list_and_predictions_inside_the_whole_answer() -
     assert record(type="OutputData", data=[0.1, 0.2]).values == (0.1, 0.2)
 
 
+def test_a_line_may_be_one_part_of_many_and_a_part_alone_is_the_scripts_own_word() -> None:
+    found = record(type="OutputData", data=[0.1], part=2, parts=3)
+    assert (found.part, found.parts) == (2, 3)
+    assert (record(type="OutputData", data=[0.1], part="engine").parts) == 1
+
+
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
@@ -60,6 +66,8 @@ def test_rows_may_be_given_as_a_list_and_predictions_inside_the_whole_answer() -
         (NEW + '{"type": "InputData", "request_id": "r1", "data": "[{"}', "no JSON"),
         (NEW + '{"type": "InputData", "request_id": "r1", "data": [1]}', "list of rows"),
         (NEW + '{"type": "OutputData", "request_id": "r1", "data": 3}', "list of predictions"),
+        (NEW + '{"type": "InputData", "request_id": "r1", "data": [], "part": 3, "parts": 2}', "which part"),
+        (NEW + '{"type": "InputData", "request_id": "r1", "data": [], "part": true, "parts": 1}', "which part"),
         (NEW + "[" * 100_000 + '{"InputData": 1', "whole JSON"),
     ],
 )

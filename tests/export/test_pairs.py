@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from export.pairs import PATIENCE, Paired, pair
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 
 
 def half(kind: Kind, request: str, ingested: datetime = START, rows: int = 1, deployment: str = "blue") -> Record:
@@ -60,6 +62,55 @@ def test_a_half_waits_for_its_partner_and_is_kept_aside_when_it_never_comes() ->
     late = pair([lonely], START + PATIENCE + MINUTE)
     assert late.waiting == []
     assert [one.reason for one in late.problems] == ["no output within 1:00:00"]
+
+
+def part(kind: Kind, number: int, of: int, rows: int = 2, ingested: datetime = START) -> Record:
+    values = tuple({"x": f"{number}/{n}"} if kind == "InputData" else number + n / 10 for n in range(rows))
+    time = START + SECOND * number
+    return Record(kind, "blue", "r1", "online/m/1", time, ingested, values, number, of)
+
+
+def test_parts_of_a_long_request_are_put_together_in_their_order_at_the_time_of_the_first() -> None:
+    parts = [part(kind, number, 3) for number in (3, 1, 2) for kind in _KINDS]
+    rows = pair(parts, START).rows
+    assert [(row["row"], row["x"], row["prediction"]) for row in rows] == [
+        (0, "1/0", 1.0),
+        (1, "1/1", 1.1),
+        (2, "2/0", 2.0),
+        (3, "2/1", 2.1),
+        (4, "3/0", 3.0),
+        (5, "3/1", 3.1),
+    ]
+    assert {row["time"] for row in rows} == {START + SECOND}
+
+
+def test_inputs_in_parts_may_be_answered_in_one_line() -> None:
+    whole = Record("OutputData", "blue", "r1", "", START, START, (0.1, 0.2, 0.3, 0.4))
+    rows = pair([part("InputData", 1, 2), whole, part("InputData", 2, 2)], START).rows
+    assert [(row["x"], row["prediction"]) for row in rows] == [("1/0", 0.1), ("1/1", 0.2), ("2/0", 0.3), ("2/1", 0.4)]
+
+
+@pytest.mark.parametrize("missing", range(4))
+def test_a_request_with_a_missing_part_waits_whole_and_is_kept_aside_whole(missing: int) -> None:
+    parts = [part(kind, number, 2) for number in (1, 2) for kind in _KINDS]
+    lost = parts.pop(missing)
+    early = pair(parts, START + PATIENCE)
+    assert (early.rows, len(early.waiting)) == ([], 3)
+    assert len(pair([*early.waiting, lost], START + PATIENCE).rows) == 4
+    late = pair(early.waiting, START + PATIENCE + MINUTE)
+    assert (late.rows, late.waiting) == ([], [])
+    assert [one.reason for one in late.problems] == ["not all parts within 1:00:00"] * 3
+
+
+def test_parts_that_do_not_fit_each_other_are_kept_aside_with_the_part() -> None:
+    halves = [part("InputData", 1, 2), part("OutputData", 1, 2), part("InputData", 2, 2, 3), part("OutputData", 2, 2)]
+    paired = pair(halves, START)
+    assert paired.rows == []
+    assert {one.reason for one in paired.problems} == {"3 input rows but 2 predictions in part 2"}
+
+
+def test_a_script_that_says_there_are_very_many_parts_only_waits() -> None:
+    assert len(pair([part("InputData", 1, 10**15), part("OutputData", 1, 10**15)], START).waiting) == 2
 
 
 def test_a_feature_named_like_one_of_our_columns_keeps_its_value_under_another_name() -> None:
