@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from localcloud.arm import inspection
-from localcloud.arm import inspection
 from localcloud.arm.asset_files import AssetFiles
 from localcloud.arm.assets import Assets
+from localcloud.arm.batch_deployments import BatchDeployments
+from localcloud.arm.batch_endpoints import BatchEndpoints
+from localcloud.arm.batch_jobs import BatchJobs
+from localcloud.arm.batch_runner import BatchRunner
 from localcloud.arm.datastores import Datastores
 from localcloud.arm.job_runner import JobRunner
 from localcloud.arm.jobs import Jobs
@@ -38,6 +41,8 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     endpoints = OnlineEndpoints(cloud, store, operations)
     deployments = OnlineDeployments(cloud, store, operations, endpoints, files)
     jobs = Jobs(cloud, store, files, JobRunner(cloud, store, files, assets))
+    batch_endpoints = BatchEndpoints(cloud, store, operations)
+    batch_runner = BatchRunner(cloud, store, files, datastores)
     for part in (
         operations,
         Workspaces(cloud, store),
@@ -47,12 +52,14 @@ def setup(app: web.Application, cloud: Cloud) -> None:
         registries,
         endpoints,
         deployments,
+        batch_endpoints,
+        BatchDeployments(cloud, store, operations, batch_endpoints, files),
+        BatchJobs(cloud, store, batch_endpoints, files, jobs, batch_runner),
         jobs,
         RunHistory(cloud, store, jobs),
     ):
         part.add_routes(app)
     cloud.inspect_deployments = deployments.inspect
-    inspection.add_sections(cloud, store, operations)
     inspection.add_sections(cloud, store, operations)
 
     async def until_stopped(_app: web.Application) -> AsyncIterator[None]:

@@ -45,9 +45,9 @@ class JobRunner:
         except asyncio.CancelledError:
             job.status = "Canceled"
         except BaseExceptionGroup as group:
-            _fail(job, group.exceptions[0])
+            mark_failed(job, group.exceptions[0])
         except Exception as error:
-            _fail(job, error)
+            mark_failed(job, error)
         finally:
             job.ended = utc_now()
 
@@ -66,7 +66,7 @@ class JobRunner:
                 child.status = "Canceled"
                 raise
             except Exception as error:
-                _fail(child, error)
+                mark_failed(child, error)
                 raise
             finally:
                 child.ended = utc_now()
@@ -91,7 +91,7 @@ class JobRunner:
 
     async def _run_step(self, job: Job, step: Step, produced: dict[tuple[str, str], Path], owner: Job) -> None:
         """One command with its inputs and outputs. `owner` is the job that outputs are registered under."""
-        code, log = _make_folders(job.folder)
+        code, log = make_folders(job.folder)
         if step.code_id:
             asset = self._files.code(job.scope, step.code_id)
             await self._files.download(asset.uri, code)
@@ -105,7 +105,9 @@ class JobRunner:
         except TimeoutError:
             raise ServingFailed("JobTimedOut", f"{step.name} ran longer than {step.timeout_seconds} s.") from None
         if exit_code != 0:
-            raise ServingFailed("UserError", f"{step.name} exited with {exit_code}. Its last output:\n{_tail(log)}")
+            raise ServingFailed(
+                "UserError", f"{step.name} exited with {exit_code}. Its last output:\n{last_lines(log)}"
+            )
         for name, spec in step.outputs.items():
             await self._keep(owner, job, name, spec, outputs[name])
             produced[(step.name, name)] = outputs[name]
@@ -163,15 +165,16 @@ class JobRunner:
         }
 
 
-def _fail(job: Job, error: BaseException) -> None:
+def mark_failed(job: Job, error: BaseException) -> None:
+    """Leave the job Failed with this cause; what nobody expected is printed too."""
     if not isinstance(error, (ServingFailed, AzureError)):
         traceback.print_exception(error)
     code = error.code if isinstance(error, (ServingFailed, AzureError)) else "InternalServerError"
     job.status, job.error = "Failed", {"code": code, "message": str(error)}
 
 
-def _make_folders(folder: Path) -> tuple[Path, Path]:
-    """(code folder, log file)."""
+def make_folders(folder: Path) -> tuple[Path, Path]:
+    """A job's work folders, made: (code folder, log file)."""
     for part in ("code", "inputs", "outputs", "user_logs"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     return folder / "code", folder / "user_logs" / LOG_FILE
@@ -188,5 +191,6 @@ def _only_file(folder: Path) -> Path:
     return files[0] if len(files) == 1 else folder
 
 
-def _tail(log: Path, lines: int = 20) -> str:
+def last_lines(log: Path, lines: int = 20) -> str:
+    """The end of a log, for an error's text."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

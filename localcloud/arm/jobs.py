@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from aiohttp import web
 
@@ -68,9 +70,14 @@ class Jobs:
             return web.json_response(self.body(known))
         steps = self._steps(scope, name, properties)
         job = Job(scope, name, properties, self._cloud.folder / "jobs" / name)
-        self._store.jobs[key] = job
-        self._tasks[key] = asyncio.create_task(self._runner.run(job, steps))
+        self.start(job, self._runner.run(job, steps))
         return web.json_response(self.body(job), status=201)
+
+    def start(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
+        """Remember the job and let it run; it can be cancelled from here."""
+        key = (job.scope.key, job.name)
+        self._store.jobs[key] = job
+        self._tasks[key] = asyncio.create_task(work)
 
     def _steps(self, scope: Scope, name: str, properties: Json) -> list[Step]:
         def component(reference: str) -> Json:

@@ -6,6 +6,8 @@ first provisioning that failed cannot be repaired, only deleted.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from localcloud.arm.asset_files import AssetFiles, LocalAsset
@@ -13,10 +15,10 @@ from localcloud.arm.durations import seconds_of
 from localcloud.arm.envelope import invalid
 from localcloud.arm.online_bodies import deployment_body, deployment_properties, user_properties
 from localcloud.arm.online_endpoints import OnlineEndpoints
-from localcloud.arm.operations import Operations
+from localcloud.arm.operations import Operation, Operations
 from localcloud.arm.paths import WORKSPACE, any_case
-from localcloud.arm.quota import check_quota, quota_refusal
-from localcloud.arm.requests import json_body
+from localcloud.arm.quota import check_deployment_count, check_quota, quota_refusal
+from localcloud.arm.requests import json_body, merged, refuse_other_fields
 from localcloud.arm.store import Deployment, Endpoint, Store
 from localcloud.arm.traffic_rules import check_name
 from localcloud.seams import AzureError, Cloud, Json, ServingSpec, utc_now
@@ -42,6 +44,7 @@ class OnlineDeployments:
         app.router.add_get(any_case(every), self.list_all)
         app.router.add_get(any_case(one), self.get)
         app.router.add_put(any_case(one), self.put)
+        app.router.add_patch(any_case(one), self.patch)
         app.router.add_delete(any_case(one), self.delete)
         app.router.add_post(any_case(f"{one}/getLogs"), self.logs)
 
@@ -82,6 +85,27 @@ class OnlineDeployments:
         )
         if known is None:
             check_name(name, "deployment")
+            check_deployment_count(self._store, self._cloud.settings)
+        operation = self._replace(request, endpoint, known, wanted)
+        headers = self._operations.headers(operation, request)
+        return web.json_response(deployment_body(endpoint, wanted), status=201, headers=headers)
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """PATCH one (REST only, the SDK never sends it): tags and sku; another capacity scales it."""
+        endpoint, known = self._find(request)
+        body = await json_body(request)
+        refuse_other_fields(body, ("tags", "sku"))
+        self._operations.refuse_overlap(f"{endpoint.arm_id}/deployments/{known.name}", endpoint.arm_id)
+        self._check_endpoint(endpoint)
+        sku = merged(known.sku, body.get("sku"))
+        state = "Scaling" if sku != known.sku else "Updating"
+        wanted = replace(known, tags=merged(known.tags, body.get("tags")), sku=sku, state=state)
+        operation = self._replace(request, endpoint, known, wanted)
+        return self._operations.accepted_patch(operation, request, lambda: deployment_body(endpoint, wanted))
+
+    def _replace(
+        self, request: web.Request, endpoint: Endpoint, known: Deployment | None, wanted: Deployment
+    ) -> Operation:
         self._check(endpoint, known, wanted)
         assets = self._files_of(endpoint, wanted)
         spec = self._spec(endpoint, wanted, *assets)
@@ -166,7 +190,7 @@ class OnlineDeployments:
         deployment: Deployment,
         spec: ServingSpec,
         assets: tuple[LocalAsset | None, LocalAsset | None],
-    ) -> web.Response:
+    ) -> Operation:
         resource_id = f"{endpoint.arm_id}/deployments/{deployment.name}"
 
         async def provision() -> None:
@@ -180,10 +204,10 @@ class OnlineDeployments:
             deployment.state = "Failed"
 
         seconds = self._cloud.settings.deployment_seconds
-        operation = self._operations.start("od", resource_id, "Put", seconds, provision, fail)
+        method = request.method.capitalize()
+        operation = self._operations.start("od", resource_id, method, seconds, provision, fail)
         deployment.operation_uri = self._operations.uri(operation, request)
-        headers = self._operations.headers(operation, request)
-        return web.json_response(deployment_body(endpoint, deployment), status=201, headers=headers)
+        return operation
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE one: refused while it takes live or mirrored traffic. 204 when there is none."""

@@ -14,7 +14,8 @@ from aiohttp import web
 from localcloud.arm.online_bodies import endpoint_body, user_properties
 from localcloud.arm.operations import Operations
 from localcloud.arm.paths import WORKSPACE, any_case, scope_of
-from localcloud.arm.requests import json_body
+from localcloud.arm.quota import check_endpoint_count
+from localcloud.arm.requests import json_body, merged, refuse_other_fields
 from localcloud.arm.store import Endpoint, Store
 from localcloud.arm.traffic_rules import check_name, check_split, percentages
 from localcloud.seams import AzureError, Cloud, EndpointRoutes, Json, utc_now
@@ -35,6 +36,7 @@ class OnlineEndpoints:
         app.router.add_get(any_case(f"{WORKSPACE}/onlineEndpoints"), self.list_all)
         app.router.add_get(any_case(one), self.get)
         app.router.add_put(any_case(one), self.put)
+        app.router.add_patch(any_case(one), self.patch)
         app.router.add_delete(any_case(one), self.delete)
         app.router.add_post(any_case(f"{one}/listKeys"), self.list_keys)
         app.router.add_post(any_case(f"{one}/regenerateKeys"), self.regenerate_keys)
@@ -83,6 +85,8 @@ class OnlineEndpoints:
         auth_mode = _auth_mode(properties.get("authMode"))
         if known:
             self._operations.refuse_overlap(known.arm_id, known.arm_id)
+        else:
+            check_endpoint_count(self._store, self._cloud.settings)
         endpoint = known or self._create(request, body, auth_mode)
         self._replace(endpoint, body, auth_mode)
         return self._start(request, endpoint, traffic, mirror)
@@ -129,6 +133,26 @@ class OnlineEndpoints:
         endpoint.modified = utc_now()
         headers = self._operations.headers(operation, request)
         return web.json_response(self._body(endpoint), status=201, headers=headers)
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """PATCH one: tags and identity only, merged (the SDK never sends it; the REST reference has it)."""
+        endpoint, body = self.find(request), await json_body(request)
+        refuse_other_fields(body, ("tags", "identity"))
+        self._operations.refuse_overlap(endpoint.arm_id, endpoint.arm_id)
+        before, endpoint.state = endpoint.state, "Updating"
+
+        async def apply() -> None:
+            endpoint.tags = merged(endpoint.tags, body.get("tags"))
+            endpoint.identity = {**endpoint.identity, **(body.get("identity") or {})}
+            endpoint.state, endpoint.modified = before, utc_now()
+
+        def fail() -> None:
+            endpoint.state = "Failed"
+
+        seconds = self._cloud.settings.endpoint_seconds
+        operation = self._operations.start("oe", endpoint.arm_id, "Patch", seconds, apply, fail)
+        endpoint.operation_uri = self._operations.uri(operation, request)
+        return self._operations.accepted_patch(operation, request, lambda: self._body(endpoint))
 
     async def publish_routes(self, endpoint: Endpoint) -> None:
         """Tell the scoring front what holds now (after a change of keys or deployments)."""
@@ -193,9 +217,7 @@ class OnlineEndpoints:
 
         seconds = self._cloud.settings.endpoint_seconds
         operation = self._operations.start("oe", endpoint.arm_id, "Post", seconds, change, lambda: None)
-        headers = self._operations.headers(operation, request)
-        headers["Location"] = self._operations.uri(operation, request, "mfeOperationResults")
-        return web.json_response(None, status=202, headers=headers)
+        return web.json_response(None, status=202, headers=self._operations.headers(operation, request))
 
     async def token(self, request: web.Request) -> web.Response:
         """POST token: a new one for an AMLToken endpoint; earlier ones stay valid for their time."""

@@ -23,6 +23,8 @@ from localcloud.seams import AzureError, Cloud, Json, ServingFailed, utc_now
 Work = Callable[[], Awaitable[None]]
 Failure = Callable[[], None]
 
+_BATCH_DEPLOYMENT = "bdbes:"
+"""The kind of operation whose polls carry nothing but id, name and status, as recorded."""
 _SHORTENED = 20.0
 """Seconds below which an operation is not of Azure's own length."""
 
@@ -39,6 +41,8 @@ class Operation:
     ended: datetime | None = None
     status: str = "Updating"
     error: Json | None = None
+    resource: Callable[[], Json] | None = None
+    """What the result address of a PATCH gives at the end."""
     task: asyncio.Task[None] | None = None
 
     @property
@@ -55,10 +59,6 @@ class Operations:
         self._workspace_id = workspace_id
         self._known: dict[str, Operation] = {}
         self._running: set[str] = set()
-
-    def newest_first(self) -> list[Operation]:
-        """All operations since the cloud started."""
-        return list(reversed(self._known.values()))
 
     def newest_first(self) -> list[Operation]:
         """All operations since the cloud started."""
@@ -92,6 +92,7 @@ class Operations:
     async def _run(self, operation: Operation, seconds: float, work: Work, on_failure: Failure) -> None:
         try:
             await self._cloud.pace.wait("operations", seconds)
+            await self._strike(operation)
             await work()
             operation.status = "Succeeded"
         except asyncio.CancelledError:
@@ -132,14 +133,20 @@ class Operations:
         )
 
     def headers(self, operation: Operation, request: web.Request) -> dict[str, str]:
-        """The headers of an accepted PUT (its Location is the resource) or DELETE (its Location is the result)."""
-        deleting = request.method == "DELETE"
+        """The headers of an accepted PUT (its Location is the resource) or of another method (it is the result)."""
+        putting = request.method == "PUT"
         resource = f"{self._cloud.base_url}{request.path_qs}"
         return {
             "Azure-AsyncOperation": self.uri(operation, request),
-            "Location": self.uri(operation, request, "mfeOperationResults") if deleting else resource,
+            "Location": resource if putting else self.uri(operation, request, "mfeOperationResults"),
             "x-ms-async-operation-timeout": "PT30M",
         }
+
+    def accepted_patch(self, operation: Operation, request: web.Request, resource: Callable[[], Json]) -> web.Response:
+        """The reply to a PATCH: 202 without a resource, whose Location gives it when the operation has ended."""
+        operation.resource = resource
+        headers = {**self.headers(operation, request), "Retry-After": str(math.ceil(operation.seconds) or 1)}
+        return web.Response(status=202, headers=headers)
 
     def _find(self, request: web.Request) -> Operation:
         name = request.match_info["operation"]
@@ -150,22 +157,24 @@ class Operations:
     async def poll(self, request: web.Request) -> web.Response:
         """GET mfeOperationsStatus: always 200, the truth is in `status`."""
         operation = self._find(request)
-        body: Json = {
-            "id": request.path,
-            "name": operation.name,
-            "startTime": operation.started.isoformat(),
-            "percentComplete": 0.0 if operation.running else 100.0,
-            "status": operation.status,
-        }
-        if operation.ended:
-            body["endTime"] = operation.ended.isoformat()
+        body: Json = {"id": request.path, "name": operation.name, "status": operation.status}
+        if not operation.name.startswith(_BATCH_DEPLOYMENT):
+            body["startTime"] = operation.started.isoformat()
+            body["percentComplete"] = 0.0 if operation.running else 100.0
+            if operation.ended:
+                body["endTime"] = operation.ended.isoformat()
         if operation.error:
             body["error"] = operation.error
         return web.json_response(body, headers=retry_soon(operation.seconds) if operation.running else {})
 
     async def result(self, request: web.Request) -> web.Response:
-        """GET mfeOperationResults: 202 while it runs, 204 afterwards."""
-        return web.Response(status=202 if self._find(request).running else 204)
+        """GET mfeOperationResults: 202 while it runs, then the resource of a PATCH, or 204."""
+        operation = self._find(request)
+        if operation.running:
+            return web.Response(status=202, headers=retry_soon(operation.seconds))
+        if operation.resource and operation.status == "Succeeded":
+            return web.json_response(operation.resource())
+        return web.Response(status=204)
 
     def add_routes(self, app: web.Application) -> None:
         """The two poll addresses."""

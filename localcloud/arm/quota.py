@@ -14,6 +14,7 @@ from localcloud.seams import AzureError
 from localcloud.settings import Settings
 
 MAX_ENDPOINTS = 100
+MAX_DEPLOYMENTS = 500
 _D_FAMILY = {"1": 1, "2": 2, "3": 4, "4": 8, "5": 16, "11": 2, "12": 4, "13": 8, "14": 16, "15": 20}
 _NUMBER = re.compile(r"Standard_([A-Za-z]+?)(\d+)[a-z]*(?:_(v\d+))?", re.IGNORECASE)
 _DEFAULT_CORES = 4
@@ -66,11 +67,24 @@ def quota_refusal(text: str) -> AzureError:
 
 def check_endpoint_count(store: Store, settings: Settings) -> None:
     """Refuse one endpoint more than a region allows; online and batch endpoints count together."""
-    used = len(store.endpoints)
+    used = len(store.endpoints) + len(store.batch_endpoints)
     if used >= MAX_ENDPOINTS:
         raise AzureError(
             400,
             "InferencingClientCallFailed",
             f'"Endpoint Quota reached for subscription {settings.subscription_id}.Current usage/limit: '
             f'{used}/{MAX_ENDPOINTS}.Please clean up existing endpoints and try again"',
+        )
+
+
+def check_deployment_count(store: Store, settings: Settings) -> None:
+    """Refuse one deployment more than a region allows; online and batch deployments count together."""
+    online = sum(len(endpoint.deployments) for endpoint in store.endpoints.values())
+    used = online + sum(len(endpoint.deployments) for endpoint in store.batch_endpoints.values())
+    if used >= MAX_DEPLOYMENTS:
+        raise AzureError(
+            400,
+            "InferencingClientCallFailed",
+            f'"Deployment Quota reached for subscription {settings.subscription_id}.Current usage/limit: '
+            f'{used}/{MAX_DEPLOYMENTS}.Please clean up existing deployments and try again"',
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -21,3 +23,14 @@ async def json_body(request: web.Request) -> Json:
     if not isinstance(body, dict):
         raise AzureError(400, "InvalidRequestContent", "The request content must be a JSON object.")
     return body
+
+
+def refuse_other_fields(body: Json, patchable: Sequence[str]) -> None:
+    """400 for a PATCH that says more than the resource takes."""
+    if other := sorted(set(body) - set(patchable)):
+        raise AzureError(400, "BadRequest", f"{other[0]!r} cannot be patched here; only {', '.join(patchable)} can.")
+
+
+def merged(known: Mapping[str, Any], patch: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A JSON merge patch of one level: null takes an entry away."""
+    return {name: value for name, value in {**known, **(patch or {})}.items() if value is not None}

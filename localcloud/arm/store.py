@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from localcloud.arm.batch_records import BatchEndpoint
 from localcloud.arm.paths import Scope
 from localcloud.seams import Json, utc_now
 
@@ -142,6 +143,7 @@ class Store:
 
     assets: dict[tuple[str, str, str], Asset] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    batch_endpoints: dict[str, BatchEndpoint] = field(default_factory=dict)
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
     workspace_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     registry_id: str = field(default_factory=lambda: str(uuid.uuid4()))
