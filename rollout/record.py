@@ -15,6 +15,13 @@ from rollout.phases import TERMINAL, Flag, Phase
 
 Split = dict[str, int]
 
+TROUBLE = "trouble"
+"""Cause of the lines that tell what could not be done or was not as expected."""
+RECENT = 20
+"""A trouble that one of so many last lines tells of is not told again."""
+LONGEST_HISTORY = 400
+"""Beyond so many lines the oldest troubles are dropped; what was decided, said and written never is."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -105,6 +112,16 @@ class Record:
     leftovers: tuple[Leftover, ...] = ()
     handled: tuple[str, ...] = ()
     """Inbox items already acted on (ids), oldest first."""
+    released: frozenset[str] = frozenset()
+    """Alerts that resolved during this rollout, by alert id: their firing may arrive later than that."""
+    evidence_at: datetime | None = None
+    """When evidence of the present step was last read; blindness is counted from here."""
+    retired: bool = False
+    """The retire step is over: the deployment that was live before is deleted."""
+    blocked_since: datetime | None = None
+    """When the way back was last asked for, until the next look sees whether Azure took it."""
+    blocked_seconds: float = 0.0
+    """How long Azure did not take the way back."""
 
     @property
     def terminal(self) -> bool:
@@ -112,10 +129,25 @@ class Record:
         return self.phase in TERMINAL
 
     def noted(self, now: datetime, cause: str, text: str) -> Record:
-        """The record with one more line of history; the same line is not repeated in a row."""
-        if self.entries and (self.entries[-1].cause, self.entries[-1].text) == (cause, text):
+        """The record with one more line of history; what was said just before is not repeated."""
+        last = self.entries[-1:]
+        if any((line.cause, line.text) == (cause, text) for line in last):
             return self
-        return replace(self, entries=(*self.entries, Entry(now, self.phase, cause, text)))
+        if cause == TROUBLE and any(line.text == text for line in self.entries[-RECENT:]):
+            return self
+        return replace(self, entries=_shortened((*self.entries, Entry(now, self.phase, cause, text))))
+
+
+def _shortened(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The history within its length, as far as dropping old troubles can bring it there."""
+    excess = len(entries) - LONGEST_HISTORY
+    kept = list[Entry]()
+    for line in entries:
+        if excess > 0 and line.cause == TROUBLE:
+            excess -= 1
+        else:
+            kept.append(line)
+    return tuple(kept)
 
 
 def stamp(moment: datetime) -> str:
@@ -181,11 +213,16 @@ def to_json(record: Record) -> dict[str, Any]:
         "tried": [{"version": t.version, "created": stamp(t.created)} for t in record.tried],
         "leftovers": [{"deployment": o.deployment, "after": stamp(o.after)} for o in record.leftovers],
         "handled": list(record.handled),
+        "released": sorted(record.released),
+        "evidence_at": _maybe(record.evidence_at),
+        "retired": record.retired,
+        "blocked_since": _maybe(record.blocked_since),
+        "blocked_seconds": record.blocked_seconds,
     }
 
 
 def from_json(raw: dict[str, Any]) -> Record:
-    """A record from `to_json`'s form."""
+    """A record from `to_json`'s form; what an older build did not write yet has its default."""
     asked = raw["asked"]
     return Record(
         policy=raw["policy"],
@@ -224,4 +261,9 @@ def from_json(raw: dict[str, Any]) -> Record:
         tried=tuple(Tried(t["version"], moment(t["created"])) for t in raw["tried"]),
         leftovers=tuple(Leftover(o["deployment"], moment(o["after"])) for o in raw["leftovers"]),
         handled=tuple(raw["handled"]),
+        released=frozenset(raw.get("released", ())),
+        evidence_at=_moment(raw.get("evidence_at")),
+        retired=raw.get("retired", False),
+        blocked_since=_moment(raw.get("blocked_since")),
+        blocked_seconds=raw.get("blocked_seconds", 0.0),
     )
