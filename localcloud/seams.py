@@ -121,6 +121,10 @@ class Blobs(Protocol):
 
     async def upload_folder(self, container: str, prefix: str, source: Path) -> None: ...
 
+    def upload(self, container: str, name: str, data: bytes) -> None:
+        """Write one blob over whatever was there (blocking); the container is made on first need."""
+        ...
+
     def sas_url(self, container: str, path: str = "") -> str: ...
 
 

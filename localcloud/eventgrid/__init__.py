@@ -1,7 +1,6 @@
 """Event Grid: the workspace's system topic, custom topics, and delivery to webhooks at least once.
 
-Events and subscriptions live in memory: a restarted cloud process has forgotten what it had not delivered. Left to a
-later issue: batching, dead-letter blobs, advanced filters (a subscription that asks for one is refused, never ignored).
+Events and subscriptions live in memory: a restarted cloud process has forgotten what it had not delivered.
 """
 
 from __future__ import annotations
@@ -17,21 +16,23 @@ from localcloud.eventgrid.arm import SubscriptionsArm
 from localcloud.eventgrid.delivery import Delivery
 from localcloud.eventgrid.hub import Hub
 from localcloud.eventgrid.topics import CustomTopics
+from localcloud.eventgrid.webhook import Webhook
 from localcloud.seams import Cloud
 
 
 def setup(app: web.Application, cloud: Cloud) -> None:
     """Add Event Grid's routes and set `cloud.events`."""
-    delivery = Delivery(cloud.settings.minute_seconds, cloud.settings.event_delay_seconds)
+    webhook = Webhook()
+    delivery = Delivery(cloud, webhook)
     hub = Hub(delivery)
     cloud.events = hub
-    SubscriptionsArm(hub, delivery).add_routes(app.router)
+    SubscriptionsArm(hub, webhook).add_routes(app.router)
     CustomTopics(hub, cloud.settings, secrets_file.load(cloud.folder).eventgrid_key).add_routes(app.router)
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         context = ssl.create_default_context(cafile=str(cloud.ca_file))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
-            delivery.session = session
+            webhook.session = session
             yield
             await delivery.close()
 

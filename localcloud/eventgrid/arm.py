@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from localcloud.eventgrid.delivery import Delivery, HandshakeFailed
+from localcloud.eventgrid import filters as advanced
 from localcloud.eventgrid.events import CLOUD_EVENTS, EVENT_GRID
 from localcloud.eventgrid.hub import Hub, Subscription
+from localcloud.eventgrid.webhook import HandshakeFailed, Webhook
 from localcloud.seams import AzureError, Json
 
 _PROVIDER = r"{provider:(?i:providers/microsoft\.eventgrid/eventsubscriptions)}"
@@ -18,8 +19,8 @@ _TOPIC = r"/{scope:.+/(?i:microsoft\.eventgrid/topics)/[^/]+}"
 class SubscriptionsArm:
     """PUT, GET, list and DELETE of event subscriptions."""
 
-    def __init__(self, hub: Hub, delivery: Delivery) -> None:
-        self._hub, self._delivery = hub, delivery
+    def __init__(self, hub: Hub, webhook: Webhook) -> None:
+        self._hub, self._webhook = hub, webhook
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """The extension form for every resource, the nested form for custom topics."""
@@ -36,7 +37,7 @@ class SubscriptionsArm:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AzureError(400, "InvalidRequest", f"The event subscription is not valid: {error}.") from error
         try:
-            await self._delivery.validate(subscription)
+            await self._webhook.validate(subscription)
         except HandshakeFailed as error:
             base = subscription.endpoint_url.partition("?")[0]
             message = f"Webhook validation handshake failed for {base}: {error}."
@@ -66,27 +67,46 @@ def _topic(request: web.Request) -> str:
 def _parse(topic: str, name: str, body: Json) -> Subscription:
     properties = body["properties"]
     destination = properties["destination"]
+    webhook = destination["properties"]
     if destination["endpointType"] != "WebHook":
         raise ValueError(f"the local cloud delivers to WebHook only, not to {destination['endpointType']}")
     schema = properties.get("eventDeliverySchema") or EVENT_GRID
     if schema not in (EVENT_GRID, CLOUD_EVENTS):
         raise ValueError(f"eventDeliverySchema {schema} is not one of {EVENT_GRID}, {CLOUD_EVENTS}")
     filters = properties.get("filter") or {}
-    if filters.get("advancedFilters"):
-        raise ValueError("the local cloud knows no advancedFilters")
     retry = properties.get("retryPolicy") or {}
     return Subscription(
         name=name,
         topic=topic,
-        endpoint_url=destination["properties"]["endpointUrl"],
+        endpoint_url=webhook["endpointUrl"],
         schema=schema,
         event_types=tuple(filters.get("includedEventTypes") or ()),
         subject_begins_with=filters.get("subjectBeginsWith") or "",
         subject_ends_with=filters.get("subjectEndsWith") or "",
         subject_case_sensitive=bool(filters.get("isSubjectCaseSensitive")),
+        advanced_filters=advanced.read(filters.get("advancedFilters") or []),
+        filter_arrays=bool(filters.get("enableAdvancedFilteringOnArrays")),
+        max_events_per_batch=_within(webhook, "maxEventsPerBatch", 1, 5000),
+        batch_kilobytes=_within(webhook, "preferredBatchSizeInKilobytes", 64, 1024),
+        dead_letter_container=_container(properties.get("deadLetterDestination")),
         max_attempts=int(retry.get("maxDeliveryAttempts", Subscription.max_attempts)),
         minutes_to_live=int(retry.get("eventTimeToLiveInMinutes", Subscription.minutes_to_live)),
     )
+
+
+def _within(properties: Json, name: str, default: int, most: int) -> int:
+    value = int(properties.get(name) or default)
+    if not 1 <= value <= most:
+        raise ValueError(f"{name}: from 1 to {most}")
+    return value
+
+
+def _container(destination: Json | None) -> str:
+    if destination is None:
+        return ""
+    if destination["endpointType"] != "StorageBlob":
+        raise ValueError(f"deadLetterDestination: {destination['endpointType']} is not StorageBlob")
+    return str(destination["properties"]["blobContainerName"])
 
 
 def _render(one: Subscription) -> Json:
@@ -100,15 +120,29 @@ def _render(one: Subscription) -> Json:
             "provisioningState": "Succeeded",
             "destination": {
                 "endpointType": "WebHook",
-                "properties": {"endpointUrl": None, "endpointBaseUrl": one.endpoint_url.partition("?")[0]},
+                "properties": {
+                    "endpointUrl": None,
+                    "endpointBaseUrl": one.endpoint_url.partition("?")[0],
+                    "maxEventsPerBatch": one.max_events_per_batch,
+                    "preferredBatchSizeInKilobytes": one.batch_kilobytes,
+                },
             },
             "filter": {
                 "includedEventTypes": list(one.event_types) or None,
                 "subjectBeginsWith": one.subject_begins_with,
                 "subjectEndsWith": one.subject_ends_with,
                 "isSubjectCaseSensitive": one.subject_case_sensitive,
+                "enableAdvancedFilteringOnArrays": one.filter_arrays,
+                "advancedFilters": [condition.render() for condition in one.advanced_filters],
             },
+            "deadLetterDestination": _render_dead_letters(one),
             "eventDeliverySchema": one.schema,
             "retryPolicy": {"maxDeliveryAttempts": one.max_attempts, "eventTimeToLiveInMinutes": one.minutes_to_live},
         },
     }
+
+
+def _render_dead_letters(one: Subscription) -> Json | None:
+    if not one.dead_letter_container:
+        return None
+    return {"endpointType": "StorageBlob", "properties": {"blobContainerName": one.dead_letter_container}}

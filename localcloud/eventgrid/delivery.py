@@ -1,7 +1,8 @@
-"""Delivery to webhooks: the validation handshake, and Event Grid's retry schedule in the local cloud's minutes.
+"""Delivery to webhooks on Event Grid's retry schedule, in the local cloud's minutes; batched where a subscription asks.
 
-At least once, in no order: every event and subscription is a task of its own, as in Azure. How long Event Grid waits
-for an answer is not shortened, since it is the receiver's budget and not a delay of ours.
+At least once, in no order: every batch and subscription is a task of its own, as in Azure. How long Event Grid waits
+for an answer is not shortened, since it is the receiver's budget and not a delay of ours. A batch is delivered, retried
+and given up as a whole.
 """
 
 from __future__ import annotations
@@ -10,46 +11,55 @@ import asyncio
 import json
 import time
 import uuid
-from datetime import UTC, datetime
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-
+from localcloud.eventgrid.batches import Batches
+from localcloud.eventgrid.dead_letters import DeadLetters, Undelivered
 from localcloud.eventgrid.events import CLOUD_EVENTS, Event
-from localcloud.seams import Json
+from localcloud.eventgrid.order import Order
+from localcloud.eventgrid.webhook import Webhook, content_type
+from localcloud.seams import Cloud, utc_now
 
 if TYPE_CHECKING:
     from localcloud.eventgrid.hub import Subscription
 
-_ANSWER_SECONDS = 30.0
-_ORIGIN = "eventgrid.azure.net"
 _HOUR = 3600.0
 #: Seconds of Azure's clock before each further try; the last one repeats.
 _SCHEDULE = (10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR)
 _AT_LEAST = {408: 120.0, 503: 30.0}
 _ACCEPTED = range(200, 205)
-_FINAL = (400, 401, 403, 413)
-
-
-class HandshakeFailed(Exception):
-    """The webhook did not prove that it wants the events; the message says what it did."""
+_FINAL = {
+    400: "UndeliverableDueToHttpBadRequest",
+    401: "UndeliverableDueToHttpUnauthorized",
+    403: "UndeliverableDueToHttpForbidden",
+    413: "UndeliverableDueToHttpRequestEntityTooLarge",
+}
 
 
 class Delivery:
-    """Sends events; `session` is set while the cloud runs."""
+    """Sends events in the background."""
 
-    session: aiohttp.ClientSession
-
-    def __init__(self, minute_seconds: float, delay_seconds: float) -> None:
-        self._scale = minute_seconds / 60
-        self._delay = delay_seconds
+    def __init__(self, cloud: Cloud, webhook: Webhook) -> None:
+        self._faults, self._webhook = cloud.faults, webhook
+        self._scale = cloud.settings.minute_seconds / 60
+        self._delay = cloud.settings.event_delay_seconds
+        self._dead_letters = DeadLetters(cloud)
+        self._batches = Batches()
+        self._order = Order()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, event: Event, subscription: Subscription) -> None:
-        """Deliver in the background."""
-        task = asyncio.create_task(self._deliver(event, subscription))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Deliver in the background, as often and in such order as the faults say."""
+        copies = self._faults.take("event.duplicate", event.words)
+        for _ in range(1 + (int(copies.get("copies", 1)) if copies is not None else 0)):
+            held = self._faults.take("event.reorder", event.words)
+            if held is not None:
+                self._spawn(self._deliver_late([event], subscription, float(held.get("seconds", 5))))
+            elif not subscription.batched:
+                self._spawn(self._deliver([event], subscription))
+            elif self._batches.add(event, subscription):
+                self._spawn(self._deliver_batches(subscription))
 
     async def close(self) -> None:
         """Give up whatever is not delivered yet."""
@@ -57,95 +67,62 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def validate(self, subscription: Subscription) -> None:
-        """The handshake of the subscription's schema; HandshakeFailed when the webhook does not agree."""
-        try:
-            if subscription.schema == CLOUD_EVENTS:
-                await self._validate_by_options(subscription)
-            else:
-                await self._validate_by_event(subscription)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise HandshakeFailed(f"the webhook did not answer: {type(error).__name__}") from error
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _validate_by_event(self, subscription: Subscription) -> None:
-        code = str(uuid.uuid4()).upper()
-        body = {
-            "id": str(uuid.uuid4()),
-            "topic": subscription.topic,
-            "subject": "",
-            "data": {"validationCode": code},
-            "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
-            "eventTime": datetime.now(UTC).isoformat(),
-            "metadataVersion": "1",
-            "dataVersion": "2",
-        }
-        headers = _headers(subscription, "SubscriptionValidation", delivery_count=0)
-        async with self._post(subscription, json.dumps([body]), headers) as response:
-            answer = await _json(response)
-            agreed = isinstance(answer, dict) and answer.get("validationResponse") == code
-            if response.status != 200 or not agreed:
-                raise HandshakeFailed(f"status {response.status} without the validation code")
-
-    async def _validate_by_options(self, subscription: Subscription) -> None:
-        headers = {"WebHook-Request-Origin": _ORIGIN}
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
-        async with self.session.options(subscription.endpoint_url, headers=headers, timeout=timeout) as response:
-            allowed = response.headers.get("WebHook-Allowed-Origin", "")
-            if response.status != 200 or allowed not in (_ORIGIN, "*"):
-                raise HandshakeFailed(f"status {response.status}, WebHook-Allowed-Origin {allowed!r}")
-
-    async def _deliver(self, event: Event, subscription: Subscription) -> None:
-        deadline = time.monotonic() + subscription.minutes_to_live * 60 * self._scale
+    async def _deliver_batches(self, subscription: Subscription) -> None:
         await asyncio.sleep(self._delay)
-        for attempt in range(subscription.max_attempts):
-            status = await self._send(event, subscription, attempt)
+        for batch in self._batches.take(subscription):
+            self._spawn(self._deliver(batch, subscription, delay=0))
+
+    async def _deliver_late(self, events: Sequence[Event], subscription: Subscription, seconds: float) -> None:
+        await self._order.wait_for_another(subscription, seconds)
+        await self._deliver(events, subscription)
+
+    async def _deliver(self, events: Sequence[Event], subscription: Subscription, delay: float | None = None) -> None:
+        published, attempt, status = utc_now().isoformat(), 0, 0
+        deadline = time.monotonic() + subscription.minutes_to_live * 60 * self._scale
+        await asyncio.sleep(self._delay if delay is None else delay)
+        reason = "MaxDeliveryAttemptsExceeded"
+        while attempt < subscription.max_attempts:
+            status = await self._send(events, subscription, attempt)
             if status in _ACCEPTED:
-                return None
+                self._order.delivered(subscription)
+                return
+            attempt += 1
             if status in _FINAL:
-                return self._drop(event, subscription, f"status {status} is not retried")
-            pause = max(_SCHEDULE[min(attempt, len(_SCHEDULE) - 1)], _AT_LEAST.get(status, 10.0)) * self._scale
+                reason = _FINAL[status]
+                break
+            pause = max(_SCHEDULE[min(attempt - 1, len(_SCHEDULE) - 1)], _AT_LEAST.get(status, 10.0)) * self._scale
             if time.monotonic() + pause > deadline:
-                return self._drop(event, subscription, "its time to live is over")
+                reason = "TimeToLiveExceeded"
+                break
             await asyncio.sleep(pause)
-        return self._drop(event, subscription, f"{subscription.max_attempts} attempts failed")
-
-    async def _send(self, event: Event, subscription: Subscription, attempt: int) -> int:
-        """The answer's status; 0 when there was none."""
-        headers = _headers(subscription, "Notification", delivery_count=attempt)
-        headers["aeg-output-event-id"] = str(uuid.uuid4())
-        headers["aeg-data-version"], headers["aeg-metadata-version"] = event.data_version, "1"
-        rendered = event.render(subscription.schema)
-        body = json.dumps(rendered if subscription.schema == CLOUD_EVENTS else [rendered])
-        try:
-            async with self._post(subscription, body, headers) as response:
-                return int(response.status)
-        except (aiohttp.ClientError, TimeoutError):
-            return 0
-
-    def _post(self, subscription: Subscription, body: str, headers: dict[str, str]) -> Any:
-        kind = "application/cloudevents+json" if subscription.schema == CLOUD_EVENTS else "application/json"
-        return self.session.post(
-            subscription.endpoint_url,
-            data=body.encode(),
-            headers={**headers, "Content-Type": f"{kind}; charset=utf-8"},
-            timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS),
+        await self._give_up(
+            events, subscription, Undelivered(reason, attempt, status, published, utc_now().isoformat())
         )
 
-    def _drop(self, event: Event, subscription: Subscription, reason: str) -> None:
-        print(f"event grid: dropped {event.event_type} {event.subject} for {subscription.name}: {reason}", flush=True)
+    async def _send(self, events: Sequence[Event], subscription: Subscription, attempt: int) -> int:
+        first = events[0]
+        rendered = [event.render(subscription.schema) for event in events]
+        single = subscription.schema == CLOUD_EVENTS and not subscription.batched
+        headers = {
+            "aeg-output-event-id": str(uuid.uuid4()),
+            "aeg-data-version": first.data_version,
+            "aeg-metadata-version": "1",
+            "Content-Type": content_type(subscription),
+        }
+        body = json.dumps(rendered[0] if single else rendered).encode()
+        status = await self._webhook.notify(subscription, body, headers, attempt)
+        lost = [self._faults.take("events.lost_ack", event.words) for event in events] if status in _ACCEPTED else []
+        return 0 if any(one is not None for one in lost) else status
 
-
-def _headers(subscription: Subscription, kind: str, *, delivery_count: int) -> dict[str, str]:
-    return {
-        "aeg-event-type": kind,
-        "aeg-subscription-name": subscription.name.upper(),
-        "aeg-delivery-count": str(delivery_count),
-    }
-
-
-async def _json(response: aiohttp.ClientResponse) -> Json | None:
-    try:
-        loaded: Json = json.loads(await response.read())
-    except ValueError:
-        return None
-    return loaded
+    async def _give_up(self, events: Sequence[Event], subscription: Subscription, why: Undelivered) -> None:
+        names = ", ".join(event.words for event in events)
+        print(f"event grid: gave up {names} for {subscription.name}: {why.reason}", flush=True)
+        if subscription.dead_letter_container:
+            await self._dead_letters.keep(
+                subscription.dead_letter_container, subscription.name, subscription.schema, events, why
+            )

@@ -32,6 +32,11 @@ class Event:
     cloud_event: Json | None = None
     """The event as it was published, when it came in as a CloudEvent."""
 
+    @property
+    def words(self) -> str:
+        """What a fault's `match` is searched in."""
+        return f"{self.event_type} {self.subject}"
+
     def render(self, schema: str) -> Json:
         """The body of one event as a subscription of this `eventDeliverySchema` gets it."""
         if self.cloud_event is not None:

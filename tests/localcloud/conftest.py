@@ -10,6 +10,7 @@ import pytest
 
 from localcloud.settings import Settings
 from tests.localcloud.echo import Echo, running_echo
+from tests.localcloud.orders import Orders
 
 if TYPE_CHECKING:
     from tests.localcloud.arm_cloud import ArmCloud
@@ -31,3 +32,12 @@ def arm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmCloud]:
 
     with arm_cloud.running(tmp_path_factory.mktemp("arm") / ".local", FAST) as cloud:
         yield cloud
+
+
+@pytest.fixture
+def orders(arm: ArmCloud) -> Iterator[Orders]:
+    """Faults of the shared cloud without an app; none are left over."""
+    given = Orders(arm.url)
+    given.clear()
+    yield given
+    given.clear()

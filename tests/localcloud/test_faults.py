@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from azure.core.exceptions import HttpResponseError, ServiceResponseError
 
+from tests.localcloud.orders import Orders
+
 if TYPE_CHECKING:
     from tests.localcloud.arm_cloud import ArmCloud
-
-
-class Orders:
-    """Gives orders to the fault API, and asks it what was struck."""
-
-    def __init__(self, url: str) -> None:
-        self._url = f"{url}/localcloud/faults"
-
-    def give(self, kind: str, **order: Any) -> int:
-        reply = requests.post(self._url, json={"kind": kind, **order}, timeout=5)
-        assert reply.status_code == 201, reply.text
-        return int(reply.json()["id"])
-
-    def struck(self, number: int) -> list[str]:
-        faults = requests.get(self._url, timeout=5).json()["value"]
-        return next(list(fault["struck"]) for fault in faults if fault["id"] == number)
-
-    def clear(self) -> None:
-        requests.delete(self._url, timeout=5).raise_for_status()
-
-
-@pytest.fixture
-def orders(arm: ArmCloud) -> Iterator[Orders]:
-    given = Orders(arm.url)
-    given.clear()
-    yield given
-    given.clear()
 
 
 def test_a_status_on_order_reaches_the_sdk_as_the_services_own_error(arm: ArmCloud, orders: Orders) -> None:

@@ -172,7 +172,7 @@ def test_a_webhook_that_does_not_answer_the_handshake_is_not_subscribed(echo: Ec
 
 
 def test_a_filter_that_the_local_cloud_does_not_know_is_refused_and_not_ignored(echo: Echo) -> None:
-    filters = {"advancedFilters": [{"operatorType": "StringIn", "key": "data.x", "values": ["y"]}]}
+    filters = {"advancedFilters": [{"operatorType": "StringLike", "key": "data.x", "values": ["y"]}]}
     assert arm(echo, "PUT", f"{topic_path(echo)}/advanced", subscription(echo, filter=filters)).status == 400
 
 

@@ -1,0 +1,60 @@
+"""A real webhook on a port of its own: notes what Event Grid posts, and answers as the test scripts it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Hook:
+    """Agrees to every handshake; answers deliveries with the scripted statuses, then with 200."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/hook"
+        self.deliveries: list[list[dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []
+        self.statuses: list[int] = []
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the events in the order of their arrival, repeated ones too."""
+        return [event["id"] for delivery in self.deliveries for event in delivery]
+
+
+@contextmanager
+def running_hook() -> Iterator[Hook]:
+    """One webhook, up for the time of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.headers["aeg-event-type"] == "SubscriptionValidation":
+                return self._answer(200, {"validationResponse": body[0]["data"]["validationCode"]})
+            hook.deliveries.append(body)
+            hook.headers.append({name.lower(): value for name, value in self.headers.items()})
+            return self._answer(hook.statuses.pop(0) if hook.statuses else 200, {})
+
+        def _answer(self, status: int, body: dict[str, Any]) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    hook = Hook(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield hook
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

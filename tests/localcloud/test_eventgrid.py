@@ -1,0 +1,243 @@
+"""Event Grid beyond one event to one webhook: batches, dead letters, advanced filters, and deliveries that go wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from azure.core.credentials import AzureKeyCredential
+from azure.eventgrid import EventGridEvent, EventGridPublisherClient
+from azure.storage.blob import ContainerClient
+
+from localcloud.eventgrid import filters
+from localcloud.settings import Settings
+from tests.localcloud.arm_cloud import new_name, until
+from tests.localcloud.hook import Hook, running_hook
+from tests.localcloud.orders import Orders
+
+if TYPE_CHECKING:
+    from tests.localcloud.arm_cloud import ArmCloud
+
+Subscribe = Callable[..., Hook]
+
+
+@pytest.fixture
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmCloud]:
+    """A cloud in which five of Azure's minutes are a second; for the time of a test this process trusts no other."""
+    from tests.localcloud import arm_cloud
+
+    with arm_cloud.running(tmp_path_factory.mktemp("quick") / ".local", Settings(minute_seconds=0.2)) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def topic() -> str:
+    return new_name("topic")
+
+
+@pytest.fixture
+def publish(arm: ArmCloud, topic: str) -> Iterator[Callable[..., list[str]]]:
+    """Publishes with the real client; the ids of what was sent."""
+    with publisher(arm, topic) as client:
+
+        def send(*subjects: str, data: dict[str, Any] | None = None) -> list[str]:
+            events = [EventGridEvent(subject, "Promoted", data or {}, "1") for subject in subjects]
+            client.send(events)
+            return [str(event.id) for event in events]
+
+        yield send
+
+
+@pytest.fixture
+def subscribe(arm: ArmCloud, topic: str) -> Iterator[Subscribe]:
+    """A subscription of a new webhook to the topic."""
+    with ExitStack() as stack:
+
+        def made(*, webhook: dict[str, Any] | None = None, **properties: Any) -> Hook:
+            hook = stack.enter_context(running_hook())
+            reply = subscription(arm, topic, hook, webhook, **properties)
+            assert reply.status_code == 201, reply.text
+            return hook
+
+        yield made
+
+
+def publisher(cloud: ArmCloud, topic: str) -> EventGridPublisherClient:
+    key = AzureKeyCredential(cloud.env["EVENTGRID_KEY"])
+    return EventGridPublisherClient(
+        f"{cloud.url}/topics/{topic}/api/events", key, connection_verify=cloud.env["LOCALCLOUD_CA"]
+    )
+
+
+def subscription(
+    cloud: ArmCloud, topic: str, hook: Hook, webhook: dict[str, Any] | None = None, **properties: Any
+) -> requests.Response:
+    destination = {"endpointType": "WebHook", "properties": {"endpointUrl": hook.url, **(webhook or {})}}
+    path = (
+        f"/subscriptions/{cloud.env['SUBSCRIPTION_ID']}/resourceGroups/{cloud.env['RESOURCE_GROUP']}/providers"
+        f"/Microsoft.EventGrid/topics/{topic}/providers/Microsoft.EventGrid/eventSubscriptions/sub"
+    )
+    return cloud.call("PUT", path, {"properties": {"destination": destination, **properties}})
+
+
+def first_blob(cloud: ArmCloud, name: str) -> tuple[str, dict[str, Any]] | None:
+    connection, ca_file = cloud.env["AZURE_STORAGE_CONNECTION_STRING"], cloud.env["LOCALCLOUD_CA"]
+    with ContainerClient.from_connection_string(connection, name, connection_verify=ca_file) as container:
+        for blob in container.list_blob_names() if container.exists() else []:
+            return blob, json.loads(container.download_blob(blob).readall())[0]
+    return None
+
+
+def arrived(hook: Hook, count: int) -> list[str]:
+    """The ids of the first so many deliveries' events."""
+    until(lambda: True if len(hook.ids) >= count else None)
+    return hook.ids
+
+
+def test_a_subscription_that_asks_for_batches_gets_several_events_in_one_delivery(
+    subscribe: Subscribe, publish: Callable[..., list[str]]
+) -> None:
+    hook = subscribe(webhook={"maxEventsPerBatch": 2, "preferredBatchSizeInKilobytes": 64})
+
+    sent = publish("a", "b", "c")
+
+    assert sorted(arrived(hook, 3)) == sorted(sent)
+    assert sorted(len(delivery) for delivery in hook.deliveries) == [1, 2]
+
+
+def test_a_batch_that_fails_is_delivered_again_as_a_whole(
+    subscribe: Subscribe, publish: Callable[..., list[str]]
+) -> None:
+    hook = subscribe(webhook={"maxEventsPerBatch": 10})
+    hook.statuses.append(500)
+
+    sent = publish("a", "b")
+
+    assert arrived(hook, 4) == [*sent, *sent]
+    assert [headers["aeg-delivery-count"] for headers in hook.headers] == ["0", "1"]
+
+
+def test_what_cannot_be_delivered_is_kept_in_the_dead_letter_container(quick: ArmCloud) -> None:
+    properties = {"resourceId": "/any", "blobContainerName": "dead-letters"}
+    policy = {"maxDeliveryAttempts": 2, "eventTimeToLiveInMinutes": 1440}
+
+    with running_hook() as hook:
+        hook.statuses += [503, 503]
+        destination = {"endpointType": "StorageBlob", "properties": properties}
+        reply = subscription(quick, "letters", hook, deadLetterDestination=destination, retryPolicy=policy)
+        assert reply.status_code == 201
+        with publisher(quick, "letters") as client:
+            client.send(sent := EventGridEvent("models/churn:7", "Promoted", {}, "1"))
+        name, letter = until(lambda: first_blob(quick, "dead-letters"))
+
+    assert name.startswith("SUB/")
+    assert letter["id"] == str(sent.id)
+    assert (letter["deadLetterReason"], letter["deliveryAttempts"]) == ("MaxDeliveryAttemptsExceeded", 2)
+    assert (letter["lastDeliveryOutcome"], letter["lastHttpStatusCode"]) == ("Busy", 503)
+
+
+def test_an_advanced_filter_lets_through_what_matches_and_nothing_else(
+    subscribe: Subscribe, publish: Callable[..., list[str]]
+) -> None:
+    condition = {"operatorType": "StringIn", "key": "data.ModelName", "values": ["churn", "fraud"]}
+    hook = subscribe(filter={"advancedFilters": [condition]})
+
+    publish("a", data={"ModelName": "sales"})
+    (wanted,) = publish("b", data={"ModelName": "Fraud"})
+
+    assert arrived(hook, 1) == [wanted]
+
+
+def test_an_event_is_delivered_twice_on_order(
+    subscribe: Subscribe, publish: Callable[..., list[str]], orders: Orders
+) -> None:
+    hook = subscribe()
+    orders.give("event.duplicate", match="Promoted doubled")
+
+    (sent,) = publish("doubled")
+
+    assert arrived(hook, 2) == [sent, sent]
+
+
+def test_an_event_is_overtaken_by_a_later_one_on_order(
+    subscribe: Subscribe, publish: Callable[..., list[str]], orders: Orders
+) -> None:
+    hook = subscribe()
+    orders.give("event.reorder", match="Promoted first")
+
+    first, second = publish("first", "second")
+
+    assert arrived(hook, 2) == [second, first]
+
+
+def test_an_answer_that_is_lost_makes_the_event_come_again(
+    subscribe: Subscribe, publish: Callable[..., list[str]], orders: Orders
+) -> None:
+    hook = subscribe()
+    orders.give("events.lost_ack", match="Promoted acknowledged")
+
+    (sent,) = publish("acknowledged")
+
+    assert arrived(hook, 2) == [sent, sent]
+    assert hook.headers[1]["aeg-delivery-count"] == "1"
+
+
+EVENT = {
+    "subject": "models/churn:7",
+    "eventType": "Promoted",
+    "data": {"n": 7, "ok": True, "tags": ["a", "b"], "no": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "value", "passes"),
+    [
+        ("StringBeginsWith", "Subject", ["models/CHURN"], True),
+        ("StringNotBeginsWith", "subject", ["models/churn"], False),
+        ("StringEndsWith", "subject", [":7", ":8"], True),
+        ("StringContains", "subject", ["fraud"], False),
+        ("StringNotContains", "data.absent", ["x"], True),
+        ("StringNotIn", "subject", ["other"], True),
+        ("StringIn", "data.n", ["7"], False),
+        ("NumberIn", "data.n", [6, 7], True),
+        ("NumberNotIn", "data.n", [7], False),
+        ("NumberInRange", "data.n", [[1, 5], [7, 9]], True),
+        ("NumberNotInRange", "data.n", [[1, 5]], True),
+        ("NumberGreaterThan", "data.n", [7], False),
+        ("NumberLessThanOrEquals", "data.n", [7], True),
+        ("NumberLessThan", "subject", [7], False),
+        ("BoolEquals", "data.ok", [True], True),
+        ("BoolEquals", "data.n", [True], False),
+        ("IsNullOrUndefined", "data.no", [], True),
+        ("IsNotNull", "data.n", [], True),
+        ("IsNotNull", "data.n.deeper", [], False),
+        ("StringIn", "data.tags", ["b"], True),
+    ],
+)
+def test_each_operator_compares_as_azure_documents_it(operator: str, key: str, value: list[Any], passes: bool) -> None:
+    (condition,) = filters.read([{"operatorType": operator, "key": key, "values": value}])
+
+    assert condition.holds(EVENT, arrays=True) is passes
+
+
+def test_members_of_an_array_are_compared_only_where_the_subscription_says_so() -> None:
+    (condition,) = filters.read([{"operatorType": "StringIn", "key": "data.tags", "values": ["b"]}])
+
+    assert not condition.holds(EVENT, arrays=False)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"operatorType": "StringLike", "key": "subject", "values": ["x"]},
+        {"operatorType": "StringIn", "key": "subject", "values": []},
+        {"operatorType": "NumberInRange", "key": "data.n", "values": [1, 2]},
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_refused(condition: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="advancedFilters"):
+        filters.read([condition])
