@@ -55,6 +55,15 @@ class Settings:
     throttle_deployments_per_second: float = 1.0
     """UNCONFIRMED in Azure, which was seen to start at 25."""
     log_row_limit: int = 500_000
+    log_byte_limit: int = 64_000_000
+    log_query_seconds: float = 600.0
+    """The longest that a log query may take, whatever its `Prefer: wait=` says."""
+    log_queries_per_half_minute: int = 200
+    """Of one caller; half a minute is minute_seconds / 2 here."""
+    log_queries_at_once: int = 5
+    """Of one caller; more wait in a queue."""
+    rows_kept_seconds: float = 7200.0
+    """How long log rows and custom metrics stay. Azure keeps them for weeks; a local stack must not grow for days."""
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -27,7 +27,14 @@ from localcloud.seams import Cloud
 def setup(app: web.Application, cloud: Cloud) -> None:
     """Add Azure Monitor to the cloud's app and set `cloud.tables`."""
     settings = cloud.settings
-    store = TableStore(timedelta(seconds=settings.ingestion_seconds), settings.subscription_id, settings.tenant_id)
+    kept = timedelta(seconds=settings.rows_kept_seconds)
+    store = TableStore(
+        timedelta(seconds=settings.ingestion_seconds),
+        settings.subscription_id,
+        settings.tenant_id,
+        faults=cloud.faults,
+        kept=kept,
+    )
     cloud.tables = store
     if cloud.pace.stepped("ingestion"):
         store.hold()
@@ -37,17 +44,25 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     notifier = Notifier(settings.minute_seconds, cloud.ca_file)
     conditions = AlertConditions(store, metrics, settings.mirrored_rows_in_traffic_log)
     alerts = Alerts(cloud, conditions, notifier)
-    LogsApi(settings, store).add_routes(app.router)
+    LogsApi(settings, store, cloud.faults).add_routes(app.router)
     MetricsApi(settings.region, metrics).add_routes(app.router)
     IngestionApi(settings, store).add_routes(app.router)
     AlertsArm(alerts, notifier).add_routes(app.router)
 
     async def background(_: web.Application) -> AsyncIterator[None]:
-        sampling = asyncio.create_task(capacity.run())
+        tasks = [asyncio.create_task(capacity.run()), asyncio.create_task(_tidy(store, kept / 20))]
         yield
-        sampling.cancel()
-        await asyncio.gather(sampling, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await alerts.close()
         store.close()
 
     app.cleanup_ctx.append(background)
+
+
+async def _tidy(store: TableStore, every: timedelta) -> None:
+    """Keep the store small even when nobody reads from it."""
+    while True:
+        await asyncio.sleep(every.total_seconds())
+        await asyncio.to_thread(store.tidy)

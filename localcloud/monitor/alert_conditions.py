@@ -20,7 +20,7 @@ from localcloud.monitor.metric_filter import Filter
 from localcloud.monitor.metric_values import MetricValues
 from localcloud.monitor.store import TableStore
 
-_MOST_ROWS = 100_000
+_LIMITS = kql.Limits(rows=100_000)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class AlertConditions:
         end = self._store.clock()
         start = end - rule.window * (self._metrics.grain / 60)
         scope = kql.Scope((start, end), _resource_scope(rule.scopes[0]), self._mirrored_traffic)
-        answer = kql.run(self._store, line.query, scope, _MOST_ROWS)
+        answer = kql.run(self._store, line.query, scope, _LIMITS)
         names = [name for name, _ in answer.columns]
         rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
         return Evaluation(start, end, tuple(_log_observations(line, rows)))

@@ -7,12 +7,14 @@ from aiohttp import web
 from localcloud.seams import AzureError
 
 
-def require_bearer(request: web.Request) -> None:
-    """AzureError 401 when the request carries no bearer token."""
-    if not request.headers.get("Authorization", "").startswith("Bearer "):
+def require_bearer(request: web.Request) -> str:
+    """The bearer token; AzureError 401 when the request carries none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
         raise AzureError(
             401,
             "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header is missing.",
             headers={"WWW-Authenticate": 'Bearer authorization_uri="https://login.microsoftonline.com/common"'},
         )
+    return token.strip()

@@ -19,11 +19,14 @@ from localcloud.monitor.kql_errors import QueryRefused, semantic, syntax, unsupp
 from localcloud.monitor.kql_rewrite import INGESTION_TIME, rewrite
 from localcloud.monitor.kql_text import code, split, tokens
 from localcloud.monitor.kusto_values import cell, kusto_type
-from localcloud.monitor.schema import CLASSIC_NAMES, TABLES
+from localcloud.monitor.query_deadline import deadline
+from localcloud.monitor.schema import CLASSIC_NAMES
 from localcloud.monitor.store import TableStore
 
 if TYPE_CHECKING:
     import duckdb
+
+_SCALAR_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -47,23 +50,39 @@ class Answer:
     """Names and Kusto types."""
     rows: list[list[Any]]
     cut: bool
-    """Whether there were more rows than the limit."""
+    """Whether there was more than the limits let through."""
 
 
-def run(store: TableStore, query: str, scope: Scope, row_limit: int) -> Answer:
+@dataclass(frozen=True)
+class Limits:
+    """How much of an answer is given, and how long it may take."""
+
+    rows: int
+    bytes: int = 64_000_000
+    seconds: float = 180.0
+
+
+def run(store: TableStore, query: str, scope: Scope, limits: Limits) -> Answer:
     """The query's answer; QueryRefused with the service's own error otherwise. Blocking: call it in a thread."""
     text, reads_ingestion_time = rewrite(query)
-    with closing(store.cursor()) as connection, _refusals():
+    with closing(store.cursor()) as connection, _refusals(), deadline(connection, limits.seconds):
         connection.execute("SET TimeZone='UTC'")
-        session = _Session(connection, store.clock())
+        session = _Session(connection, store)
         session.make_views(scope, reads_ingestion_time)
         session.execute(text)
         description = connection.description or []
         shown = [i for i, column in enumerate(description) if not column[0].startswith(INGESTION_TIME)]
-        fetched = connection.fetchmany(row_limit + 1)
+        fetched = connection.fetchmany(limits.rows + 1)
     columns = [(description[i][0], kusto_type(description[i][1])) for i in shown]
-    rows = [[cell(row[i], kind) for i, (_, kind) in zip(shown, columns, strict=True)] for row in fetched[:row_limit]]
-    return Answer(columns, rows, cut=len(fetched) > row_limit)
+    rows: list[list[Any]] = []
+    room = limits.bytes
+    for row in fetched[: limits.rows]:
+        cells = [cell(row[i], kind) for i, (_, kind) in zip(shown, columns, strict=True)]
+        room -= sum(len(value) if isinstance(value, str) else _SCALAR_BYTES for value in cells)
+        if room < 0:
+            break
+        rows.append(cells)
+    return Answer(columns, rows, cut=len(fetched) > len(rows))
 
 
 @contextmanager
@@ -91,14 +110,14 @@ def _refusals() -> Iterator[None]:
 class _Session:
     """One query's connection, its views, and the temporary tables made on the way."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-        self._connection, self._now = connection, now
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: TableStore) -> None:
+        self._connection, self._now, self._tables = connection, store.clock(), store.readable()
         self._columns: dict[str, list[str]] = {}
         self._names = (f"_unpacked_{number}" for number in itertools.count())
 
     def make_views(self, scope: Scope, reads_ingestion_time: bool) -> None:
         """A view per table that shows what the scope allows at this moment."""
-        for table, columns in TABLES.items():
+        for table, columns in self._tables.items():
             shown = [*columns, *([INGESTION_TIME] if reads_ingestion_time else [])]
             condition = " AND ".join(self._conditions(table, scope))
             fields = ", ".join(f'"{name}"' for name in shown)
@@ -172,4 +191,4 @@ def _timestamp(value: datetime) -> str:
     return f"TIMESTAMP '{value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')}'"
 
 
-__all__ = ["Answer", "QueryRefused", "Scope", "run"]
+__all__ = ["Answer", "Limits", "QueryRefused", "Scope", "run"]

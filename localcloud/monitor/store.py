@@ -2,7 +2,8 @@
 
 Rows wait in a plain list and are moved into DuckDB (in memory) in one Arrow batch when somebody reads, so that an
 append costs microseconds on the event loop. A row is visible to queries from its ingestion time, `ingestion_seconds`
-after it was received; metrics read by receive time and do not wait. Nothing is ever deleted: a local run is short.
+after it was received; metrics read by receive time and do not wait. Rows older than `kept` are deleted in bulk now and
+then, so that a stack that runs for days stays as large as it was after the first hours.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from localcloud.faults import Faults
 from localcloud.monitor.schema import DUCKDB_TYPES, HIDDEN, TABLES
 from localcloud.seams import Json, utc_now
 
@@ -26,36 +28,51 @@ _NEWEST = timedelta(days=1)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """The ingestion time of rows that wait for a step."""
 _SHORTHAND = frozenset({"_mirrored"})
+_LATE_SECONDS = 5.0
+_PRUNINGS_PER_KEPT = 20
+"""How often rows are pruned while a row is kept: the store holds at most a twentieth more than it has to."""
 
 
 class TableStore:
     """Implements `localcloud.seams.Tables`; one for the whole cloud process, safe to read from worker threads."""
 
     def __init__(
-        self, ingestion: timedelta, subscription_id: str, tenant_id: str, clock: Callable[[], datetime] = utc_now
+        self,
+        ingestion: timedelta,
+        subscription_id: str,
+        tenant_id: str,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        faults: Faults | None = None,
+        kept: timedelta | None = None,
     ) -> None:
+        """`kept`: how long rows stay; for ever without it."""
         self.ingestion = ingestion
         self.clock = clock
+        self.tables: dict[str, Mapping[str, str]] = dict(TABLES)
+        self._faults, self._kept = faults or Faults(), kept
+        self._next_pruning = clock() + kept / _PRUNINGS_PER_KEPT if kept else None
         self._subscription_id, self._tenant_id = subscription_id, tenant_id
         self._pending: dict[str, list[Json]] = {name: [] for name in TABLES}
         self._pending_lock = threading.Lock()
         self._database_lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._made: dict[str, Mapping[str, str]] = {}
         self._first_received: datetime | None = None
         self._held: datetime | None = None
 
     def append(self, table: str, rows: Sequence[Json]) -> None:
         """Take rows; they are visible to queries `ingestion` later. ValueError names an unknown table or column."""
-        if table not in TABLES:
-            raise ValueError(f"no table {table!r}; there are {', '.join(TABLES)}")
-        known = TABLES[table].keys() | _SHORTHAND
+        if table not in self.tables:
+            raise ValueError(f"no table {table!r}; there are {', '.join(self.tables)}")
+        known = self.tables[table].keys() | _SHORTHAND
         for row in rows:
             if unknown := row.keys() - known:
                 raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}")
         received = self.clock()
-        finished = [self._finish(table, row, received) for row in rows]
+        finished = self._struck(table, [self._finish(table, row, received) for row in rows])
         with self._pending_lock:
-            self._pending[table].extend(finished)
+            self._pending.setdefault(table, []).extend(finished)
             if finished and self._first_received is None and self._held is None:
                 self._first_received = received
 
@@ -83,6 +100,14 @@ class TableStore:
                 released += self._open().execute(update, times).fetchall()[0][0]
         return released
 
+    def add_table(self, name: str, columns: Mapping[str, str]) -> None:
+        """Make a custom table, or give it more columns; ValueError when a column would change its type."""
+        before = self.tables.get(name, {})
+        for column, kind in columns.items():
+            if before.get(column, kind) != kind:
+                raise ValueError(f"{name}: the column {column} is {before[column]} and cannot become {kind}")
+        self.tables[name] = {**before, **columns}
+
     def has_data(self) -> bool:
         """Whether any row has ever become visible; before that the service answers 204."""
         return self._first_received is not None and self._first_received + self.ingestion <= self.clock()
@@ -108,6 +133,18 @@ class TableStore:
             "_ingestion_time": self._held or received + self.ingestion,
         }
 
+    def _struck(self, table: str, rows: list[Json]) -> list[Json]:
+        """The rows after the faults that were set for them."""
+        if not rows:
+            return rows
+        if (late := self._faults.take("rows.late", table)) is not None:
+            delay = timedelta(seconds=float(late.get("seconds", _LATE_SECONDS)))
+            rows = [{**row, "_ingestion_time": row["_ingestion_time"] + delay} for row in rows]
+        if self._faults.take("rows.doubled", table) is not None:
+            # The copy is the log's alone: without a receive time the metrics do not count it.
+            rows = rows + [{**row, "_ItemId": str(uuid.uuid4()), "_received": None} for row in rows]
+        return rows
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of one's own to all rows received so far, in base tables `rows.<Table>`; close it after use."""
         with self._database_lock:
@@ -115,11 +152,23 @@ class TableStore:
             with self._pending_lock:  # held for the swap only: an append never waits for DuckDB
                 waiting = {table: rows for table, rows in self._pending.items() if rows}
                 self._pending.update({table: [] for table in waiting})
+            for table, columns in list(self.tables.items()):
+                self._make(connection, table, columns)
             for table, rows in waiting.items():
-                connection.register("batch", _arrow(table, rows))
-                connection.execute(f'INSERT INTO rows."{table}" SELECT * FROM batch')
+                connection.register("batch", _arrow({**self.tables[table], **HIDDEN}, rows))
+                connection.execute(f'INSERT INTO rows."{table}" BY NAME SELECT * FROM batch')
                 connection.unregister("batch")
+            self._prune(connection)
             return connection.cursor()
+
+    def readable(self) -> dict[str, Mapping[str, str]]:
+        """The tables that a cursor made before this call finds, with their columns."""
+        with self._database_lock:
+            return dict(self._made)
+
+    def tidy(self) -> None:
+        """What a read does on the way, for a cloud that nobody reads from: move waiting rows, delete old ones."""
+        self.cursor().close()
 
     def close(self) -> None:
         """Release DuckDB; an open connection at exit prints noise."""
@@ -135,24 +184,44 @@ class TableStore:
             self._connection = duckdb.connect(":memory:", config={"threads": 2})
             self._connection.execute("SET GLOBAL TimeZone='UTC'")
             self._connection.execute("CREATE SCHEMA rows")
-            for table, columns in TABLES.items():
-                fields = ", ".join(f'"{name}" {DUCKDB_TYPES[kind]}' for name, kind in {**columns, **HIDDEN}.items())
-                self._connection.execute(f'CREATE TABLE rows."{table}" ({fields})')
         return self._connection
 
+    def _make(self, connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str]) -> None:
+        """The base table with these columns, new ones added to what is there."""
+        made = self._made.get(table)
+        if made == columns:
+            return
+        fields = {f'"{name}" {DUCKDB_TYPES[kind]}': name for name, kind in {**columns, **HIDDEN}.items()}
+        if made is None:
+            connection.execute(f'CREATE TABLE rows."{table}" ({", ".join(fields)})')
+        else:
+            for field in (field for field, name in fields.items() if name not in made and name not in HIDDEN):
+                connection.execute(f'ALTER TABLE rows."{table}" ADD COLUMN {field}')
+        self._made[table] = dict(columns)
 
-def _arrow(table: str, rows: Sequence[Json]) -> pyarrow.Table:
+    def _prune(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Delete what is older than `kept`, at most a few times in that time."""
+        now = self.clock()
+        if self._kept is None or self._next_pruning is None or now < self._next_pruning:
+            return
+        self._next_pruning = now + self._kept / _PRUNINGS_PER_KEPT
+        oldest = (now - self._kept).astimezone(UTC).replace(tzinfo=None)
+        for table in self._made:
+            connection.execute(f'DELETE FROM rows."{table}" WHERE _ingestion_time < ?', [oldest])
+
+
+def _arrow(columns: Mapping[str, str], rows: Sequence[Json]) -> pyarrow.Table:
     import pyarrow
 
     arrow_types = {
         "string": pyarrow.string(),
         "int": pyarrow.int32(),
         "real": pyarrow.float64(),
+        "long": pyarrow.int64(),
         "bool": pyarrow.bool_(),
         "datetime": pyarrow.timestamp("us"),
         "dynamic": pyarrow.string(),
     }
-    columns = dict(TABLES[table]) | HIDDEN
     arrays = [
         pyarrow.array([_cell(row.get(name), kind) for row in rows], type=arrow_types[kind])
         for name, kind in columns.items()
@@ -169,6 +238,6 @@ def _cell(value: Any, kind: str) -> Any:
         return value.astimezone(UTC).replace(tzinfo=None)
     if kind == "string":
         return value if isinstance(value, str) else str(value)
-    if kind == "int":
+    if kind in ("int", "long"):
         return int(value)
     return value

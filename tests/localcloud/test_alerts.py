@@ -63,7 +63,7 @@ def monitor(tmp_path: Path) -> Iterator[Running]:
     with running(SETTINGS, tmp_path) as started:
         assert isinstance(started.cloud.tables, TableStore)
         started.cloud.tables.append("AppEvents", [{"Name": "warm-up"}])  # first imports take longer than a window
-        kql.run(started.cloud.tables, "AppEvents", kql.Scope(), 1)
+        kql.run(started.cloud.tables, "AppEvents", kql.Scope(), kql.Limits(1))
         yield started
 
 

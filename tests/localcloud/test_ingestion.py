@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from localcloud.monitor.kql import Scope, run
+from localcloud.monitor.kql import Limits, Scope, run
 from localcloud.monitor.store import TableStore
 from localcloud.settings import Settings
 from tests.localcloud.monitor_cloud import Running, running, until
@@ -38,7 +38,7 @@ def track(monitor: Running) -> Callable[..., requests.Response]:
 
 def rows(monitor: Running, query: str) -> list[list[Any]]:
     assert isinstance(monitor.cloud.tables, TableStore)
-    return run(monitor.cloud.tables, query, Scope(), 100).rows
+    return run(monitor.cloud.tables, query, Scope(), Limits(100)).rows
 
 
 def envelope(kind: str, base: dict[str, Any], key: str = KEY) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.monitor.kql import Answer, QueryRefused, Scope, run
+from localcloud.monitor.kql import Answer, Limits, QueryRefused, Scope, run
 from localcloud.monitor.kql_text import tokens
 from localcloud.monitor.store import TableStore
 from tests.localcloud.monitor_cloud import ENDPOINT, traffic
@@ -45,7 +45,7 @@ def later(clock: Clock) -> None:
 
 
 def answer(store: TableStore, query: str, scope: Scope | None = None) -> Answer:
-    return run(store, query, scope or Scope(), ROW_LIMIT)
+    return run(store, query, scope or Scope(), Limits(ROW_LIMIT))
 
 
 def rows(store: TableStore, query: str, scope: Scope | None = None) -> list[list[Any]]:
@@ -283,7 +283,7 @@ def test_what_cannot_be_answered_is_refused_in_the_services_words(
 def test_an_answer_over_the_row_limit_is_cut_and_says_so(store: TableStore, clock: Clock) -> None:
     store.append("AmlOnlineEndpointTrafficLog", [traffic() for _ in range(5)])
     later(clock)
-    found = run(store, "AmlOnlineEndpointTrafficLog", Scope(), row_limit=3)
+    found = run(store, "AmlOnlineEndpointTrafficLog", Scope(), Limits(rows=3))
     assert (len(found.rows), found.cut) == (3, True)
 
 

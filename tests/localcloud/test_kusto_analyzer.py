@@ -20,7 +20,7 @@ import pytest
 
 from cloud.kql import Value, literal
 from demo import monitoring
-from localcloud.monitor.kql import Scope, run
+from localcloud.monitor.kql import Limits, Scope, run
 from localcloud.monitor.schema import TABLES
 from localcloud.monitor.store import TableStore
 from tests.localcloud import scenario
@@ -111,7 +111,7 @@ def store() -> Iterator[TableStore]:
 
 
 def columns_here(store: TableStore, query: str) -> list[list[str]]:
-    return [list(column) for column in run(store, query, Scope(), 1000).columns]
+    return [list(column) for column in run(store, query, Scope(), Limits(1000)).columns]
 
 
 def test_there_are_queries_to_look_at() -> None:
