@@ -23,10 +23,15 @@ LONGEST_SECONDS = 600.0
 ANSWER_SECONDS = 20.0
 """Given to the answer itself, beyond the time that the query may run."""
 NO_DATA_SECONDS = 60.0
+TIMEOUT_STATUSES = (408, 504)
 
 
 class PartialResult(Temporary):
     """The service gave only some of the rows: ask for less at once, then again."""
+
+
+class TimedOut(Temporary):
+    """The query ran out of the time it was given: asking for less, or later, may help."""
 
 
 class Logs:
@@ -42,9 +47,11 @@ class Logs:
         """The rows of the first table whose TimeGenerated lies in [since, until], as one dict each.
 
         Values as the SDK gives them: aware datetimes (cut to microseconds), `dynamic` as JSON text, a null guid or
-        timespan as the text "None", a NaN as the text "NaN". PartialResult when rows are missing, Temporary when the
-        service did not answer or has no data yet, Permanent for a query or a permission that must be changed.
+        timespan as the text "None", a NaN as the text "NaN". PartialResult when rows are missing, TimedOut when
+        the query took too long, Temporary when the service did not answer or has no data yet, Permanent for a query
+        or a permission that must be changed.
         """
+        from azure.core.exceptions import HttpResponseError, ServiceResponseTimeoutError
         from azure.monitor.query import LogsQueryPartialResult
 
         seconds = int(min(max(timeout, 1.0), LONGEST_SECONDS))
@@ -57,6 +64,14 @@ class Logs:
                     server_timeout=seconds,
                     read_timeout=seconds + ANSWER_SECONDS,
                 )
+            except ServiceResponseTimeoutError as error:
+                raise TimedOut(f"querying workspace {workspace_id}: no answer within {seconds} s") from error
+            except HttpResponseError as error:
+                if error.status_code not in TIMEOUT_STATUSES:
+                    raise
+                raise TimedOut(
+                    f"querying workspace {workspace_id}: {error.status_code} not done within {seconds} s"
+                ) from error
             except (ValueError, AttributeError, TypeError) as error:
                 # 204 and 200 without a body (a workspace without data), or a proxy's HTML page: the SDK reads on.
                 raise Temporary(

@@ -14,7 +14,7 @@ from typing import Any
 from cloud.blobs import Blobs
 from cloud.errors import Permanent, Temporary
 from cloud.kql import render
-from cloud.logs import Logs, PartialResult
+from cloud.logs import Logs, PartialResult, TimedOut
 from export.lines import Line
 from export.store import STATE, Place, keep_once, packed, state_name, unpacked
 from export.windows import Window, stamp
@@ -24,6 +24,9 @@ GENERATED_BEFORE = timedelta(days=3)
 """How much older than its ingestion a row may be: Azure replaces TimeGenerated older than 2 days."""
 GENERATED_AFTER = timedelta(days=1)
 QUERY_SECONDS = 120.0
+HALF_SECONDS = 20.0
+"""For the halves of a window that took too long: where nothing is answered at all, a quarter of an hour is given up at
+its first second well within the ten minutes that a function may run (host.json)."""
 
 
 def answer(
@@ -32,7 +35,7 @@ def answer(
     """The window's console lines: the kept answer, or Log Analytics' own, which is then kept."""
     name = state_name(place, window, "answer")
     if blobs.read(STATE, name) is None:
-        rows = [row for part in _whole(logs, endpoint_id, workspace_id, window) for row in part]
+        rows = [row for part in _whole(logs, endpoint_id, workspace_id, window, QUERY_SECONDS) for row in part]
         keep_once(blobs, STATE, name, packed(_json(row) for row in rows))
     stored = blobs.read(STATE, name)
     if stored is None:  # another worker finished this window between the two calls and cleaned up
@@ -40,21 +43,27 @@ def answer(
     return tuple(_line(item) for item in unpacked(stored.data))
 
 
-def _whole(logs: Logs, endpoint_id: str, workspace_id: str, window: Window) -> Iterator[list[dict[str, Any]]]:
-    """All rows of a window, halving it while the service gives only part of them."""
+def _whole(
+    logs: Logs, endpoint_id: str, workspace_id: str, window: Window, seconds: float
+) -> Iterator[list[dict[str, Any]]]:
+    """All rows of a window, halving it while the service gives only part of them or takes too long."""
     try:
-        yield _ask(logs, endpoint_id, workspace_id, window)
-    except PartialResult as error:
+        yield _ask(logs, endpoint_id, workspace_id, window, seconds)
+    except (PartialResult, TimedOut) as error:
         halves = window.halves()
+        if halves is None and isinstance(error, TimedOut):
+            raise  # an outage looks the same, and passes
         if halves is None:
             raise Permanent(
                 f"the logs of one second ({window.name}) are more than one query may return: {error.reason}"
             ) from error
+        if isinstance(error, TimedOut):
+            seconds = HALF_SECONDS
         for half in halves:
-            yield from _whole(logs, endpoint_id, workspace_id, half)
+            yield from _whole(logs, endpoint_id, workspace_id, half, seconds)
 
 
-def _ask(logs: Logs, endpoint_id: str, workspace_id: str, window: Window) -> list[dict[str, Any]]:
+def _ask(logs: Logs, endpoint_id: str, workspace_id: str, window: Window, seconds: float) -> list[dict[str, Any]]:
     kql = render(
         QUERY,
         generated_since=window.since - GENERATED_BEFORE,
@@ -63,7 +72,7 @@ def _ask(logs: Logs, endpoint_id: str, workspace_id: str, window: Window) -> lis
         endpoint_id=endpoint_id,
     )
     since, until = window.since - GENERATED_BEFORE, window.until + GENERATED_AFTER
-    return logs.query(workspace_id, kql, since, until, timeout=QUERY_SECONDS)
+    return logs.query(workspace_id, kql, since, until, timeout=seconds)
 
 
 def _json(row: dict[str, Any]) -> dict[str, Any]:

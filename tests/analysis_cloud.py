@@ -22,6 +22,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from cloud.arm import Arm
 from cloud.blobs import Blobs
@@ -37,6 +38,7 @@ from export.dataset import exported_until
 from export.doors import Context as ExportContext
 from localcloud import arm, azurite, certificates, environment, identity, monitor, secrets_file
 from localcloud.arm.envelope import error_reply
+from localcloud.http_faults import strike, subject_of
 from localcloud.seams import AzureError, Cloud
 from localcloud.settings import Settings
 from localcloud.storage import WORKSPACE_CONTAINER, Storage
@@ -176,13 +178,26 @@ async def _errors(
         return error_reply(error, Settings().region)
 
 
+def _may_fail(cloud: Cloud) -> Middleware:
+    """`http` faults, as the whole local cloud has them."""
+
+    @web.middleware
+    async def may_fail(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        fault = cloud.faults.take("http", subject_of(request))
+        return await handler(request) if fault is None else await strike(request, lambda: handler(request), fault)
+
+    return may_fail
+
+
 @contextmanager
 def _served(cloud: Cloud, listening: socket.socket, certificate: Path, key: Path) -> Iterator[None]:
     loop, ready = asyncio.new_event_loop(), threading.Event()
     ending = asyncio.Event()
 
     async def serve() -> None:
-        app = web.Application(client_max_size=2**26, middlewares=[_errors])
+        app = web.Application(client_max_size=2**26, middlewares=[_may_fail(cloud), _errors])
         for part in (identity, monitor, arm):
             part.setup(app, cloud)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)

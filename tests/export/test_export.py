@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from cloud.blobs import Blobs
-from cloud.logs import Logs
+from cloud.logs import Logs, TimedOut
 from export.dataset import exported_until, read
 from export.doors import Context, queue_due, run
 from export.store import Place, read_watermark
+from localcloud.faults import Fault
 from tests.analysis_cloud import AnalysisCloud, input_line, output_line
 
 Known = tuple[Context, Place]
@@ -127,17 +128,75 @@ def test_a_window_beyond_the_limits_of_one_query_is_asked_for_in_halves(analysis
         log(analysis, known, *(input_line(f"r{burst}-{n}", [{"a": n}]) for n in range(16)))
         log(analysis, known, *(output_line(f"r{burst}-{n}", [n]) for n in range(16)))
         _let_pass(analysis.visible())
+    run(context, _hour(context, place), datetime.now(UTC))
+    assert len(rows(context, place)) == 48
+
+
+@pytest.fixture
+def query_fault(analysis: AnalysisCloud) -> Iterator[Callable[..., Fault]]:
+    """Faults of the query API, which end with the test."""
+    faults = analysis.cloud.faults
+    yield lambda times, **what: faults.add("http", match="POST /v1/workspaces/", times=times, parameters=what)
+    faults.clear()
+
+
+_GATEWAY_TIMEOUT = {"status": 504, "body": {"error": {"code": "GatewayTimeout", "message": "Gateway timeout"}}}
+
+
+def test_a_window_that_takes_too_long_is_asked_for_in_halves(
+    analysis: AnalysisCloud, known: Known, query_fault: Callable[..., Fault]
+) -> None:
+    context, place = known
+    context = replace(context, endpoints=[_every_hour(context)])
+    log(analysis, known, input_line("r1", [{"a": 1}]), output_line("r1", [0.5]))
+    _let_pass(analysis.visible())
+    slow = query_fault(3, **_GATEWAY_TIMEOUT)
+    run(context, _hour(context, place), datetime.now(UTC))
+    assert [row["request_id"] for row in rows(context, place)] == ["r1"]
+    assert len(slow.struck) == 3
+
+
+def test_an_answer_that_does_not_come_in_time_is_asked_for_in_halves(
+    analysis: AnalysisCloud, known: Known, query_fault: Callable[..., Fault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, place = known
+    context = replace(context, endpoints=[_every_hour(context)])
+    log(analysis, known, input_line("r1", [{"a": 1}]), output_line("r1", [0.5]))
+    _let_pass(analysis.visible())
+    monkeypatch.setattr("export.answers.QUERY_SECONDS", 1.0)
+    monkeypatch.setattr("cloud.logs.ANSWER_SECONDS", 0.0)
+    query_fault(1, delay_seconds=2)
+    now = datetime.now(UTC)
+    with pytest.raises(TimedOut, match="no answer within 1 s"):
+        context.logs.query(context.endpoints[0][1].log_analytics_workspace_id or "", "AppTraces", now, now, timeout=1)
+    query_fault(1, delay_seconds=2)
+    run(context, _hour(context, place), datetime.now(UTC))
+    assert [row["request_id"] for row in rows(context, place)] == ["r1"]
+
+
+def test_while_every_query_takes_too_long_the_window_waits_and_is_no_problem(
+    analysis: AnalysisCloud, known: Known, query_fault: Callable[..., Fault]
+) -> None:
+    context, place = known
+    context = replace(context, endpoints=[_every_hour(context)])
+    before = read_watermark(context.blobs, place)
+    slow = query_fault(1000, **_GATEWAY_TIMEOUT)
+    run(context, _hour(context, place), datetime.now(UTC))
+    assert read_watermark(context.blobs, place) == before
+    assert len(slow.struck) == 12  # one hour, halved down to its first second
+
+
+def _hour(context: Context, place: Place) -> dict[str, Any]:
+    """The message for the hour that begins at the watermark."""
     watermark = read_watermark(context.blobs, place)
     assert watermark is not None
-    message = {
+    return {
         "policy": place.policy,
         "target": place.target,
         "endpoint": place.endpoint,
         "since": watermark.until.isoformat(),
         "until": (watermark.until + timedelta(hours=1)).isoformat(),
     }
-    run(context, message, datetime.now(UTC))
-    assert len(rows(context, place)) == 48
 
 
 def test_one_second_that_is_too_much_stops_the_export_loudly_and_loses_nothing(
