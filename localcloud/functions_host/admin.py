@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import os
+import socket
 import time
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +26,10 @@ VERSION = "4.0.0-local"
 class Admin:
     """What operators and tools ask a host."""
 
-    def __init__(self, functions: Sequence[Function], invoker: Invoker, access: Access) -> None:
+    def __init__(self, functions: Sequence[Function], invoker: Invoker, access: Access, bundle: str) -> None:
         self._functions = {one.name.lower(): one for one in functions}
-        self._invoker, self._access = invoker, access
+        self._invoker, self._access, self._bundle = invoker, access, bundle
+        self._instance = str(uuid.uuid4())
         self._started = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self.state = "Initializing"
@@ -37,6 +40,7 @@ class Admin:
             app.router.add_route(method, "/admin/host/ping", self._ping)
         app.router.add_get("/admin/host/status", self._guarded(self._status))
         app.router.add_get("/admin/functions", self._guarded(self._list))
+        app.router.add_get("/admin/functions/{name}", self._guarded(self._one))
         app.router.add_post("/admin/functions/{name}", self._guarded(self._invoke))
         app.router.add_get("/admin/functions/{name}/status", self._guarded(self._function_status))
         app.router.add_get("/admin/functions/{name}/keys", self._guarded(self._function_keys))
@@ -56,19 +60,28 @@ class Admin:
     async def _status(self, _request: web.Request) -> web.Response:
         errors = [f"{one.name}: {one.problem}" for one in self._functions.values() if one.problem]
         uptime = int((time.monotonic() - self._started) * 1000)
-        return web.json_response(
-            {
-                "id": "local",
-                "state": self.state,
-                "version": VERSION,
-                "processId": os.getpid(),
-                "processUptime": uptime,
-                "errors": errors,
-            }
-        )
+        status: dict[str, Any] = {
+            "id": "local",
+            "state": self.state,
+            "version": VERSION,
+            "versionDetails": VERSION,
+            "platformVersion": "",
+            "instanceId": self._instance,
+            "computerName": socket.gethostname(),
+            "processId": os.getpid(),
+            "processUptime": uptime,
+            "functionAppContentEditingState": "NotAllowed",
+            "errors": errors,
+        }
+        if self._bundle:
+            status["extensionBundle"] = {"id": self._bundle, "version": VERSION}
+        return web.json_response(status)
 
     async def _list(self, request: web.Request) -> web.Response:
         return web.json_response([_description(one, request) for one in self._functions.values()])
+
+    async def _one(self, request: web.Request) -> web.Response:
+        return web.json_response(_description(self._find(request), request))
 
     async def _function_status(self, request: web.Request) -> web.Response:
         function = self._find(request)
@@ -79,10 +92,10 @@ class Admin:
         return web.json_response({"keys": [{"name": "default", "value": self._access.function_key(function.name)}]})
 
     async def _invoke(self, request: web.Request) -> web.Response:
-        """`{"input": "..."}`: 202, and the function runs in the background, whatever its trigger."""
+        """`{"input": "..."}`: 202, and the function runs in the background, whatever its trigger, disabled or not."""
         function = self._find(request)
-        if not function.runs:
-            return web.json_response({"message": function.problem or "The function is disabled."}, status=409)
+        if function.problem:
+            return web.json_response({"message": function.problem}, status=409)
         try:
             body = await request.json() if request.can_read_body else {}
             given = body.get("input") or ""

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -29,9 +30,10 @@ class InvocationFailed(Exception):
 class Invoker:
     """The worker's invocation loop, with its pool size: PYTHON_THREADPOOL_THREAD_COUNT, else min(32, cpus + 4)."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, timeout: float | None, on_timeout: Callable[[], None]) -> None:
+        """`timeout` in seconds, None: unbounded. `on_timeout` must end the worker: a thread cannot be stopped."""
         size = int(os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT") or min(32, (os.cpu_count() or 1) + 4))
-        self._folder = folder
+        self._folder, self._timeout, self._on_timeout = folder, timeout, on_timeout
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="function")
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -56,6 +58,7 @@ class Invoker:
         if function.wants_context:
             arguments["context"] = _context(function, invocation_id, self._folder)
         started = time.monotonic()
+        watch = self._watch(function, invocation_id)
         try:
             result = await self._call(function, arguments)
             if function.trigger != HTTP and result is not None:
@@ -63,8 +66,24 @@ class Invoker:
         except Exception as error:
             self._log(function, invocation_id, reason, started, failed=True)
             raise InvocationFailed(f"{type(error).__name__}: {error}") from error
+        finally:
+            watch.cancel()
         self._log(function, invocation_id, reason, started, failed=False)
         return result
+
+    def _watch(self, function: Function, invocation_id: str) -> asyncio.TimerHandle:
+        """As Azure: the whole worker is restarted, and whatever else it ran dies with it."""
+
+        def expire() -> None:
+            limit = f"timeout value of {self._timeout:g} seconds was exceeded by function '{function.name}'"
+            _LOG.error("%s (Id: '%s'). Restarting the worker.", limit, invocation_id)
+            self._on_timeout()
+
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(self._timeout if self._timeout is not None else 0, expire)
+        if self._timeout is None:
+            handle.cancel()
+        return handle
 
     async def _call(self, function: Function, arguments: dict[str, Any]) -> Any:
         if function.is_async:

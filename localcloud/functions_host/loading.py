@@ -109,7 +109,8 @@ def _annotation(name: str, call: Any, trigger: Mapping[str, Any]) -> type | None
 
 def _check(function: Function, environment: Mapping[str, str]) -> Function:
     """The host's own rules, which the worker does not know."""
-    disabled = environment.get(f"AzureWebJobs.{function.name}.Disabled", "").lower() in ("1", "true")
+    names = (f"AzureWebJobs.{function.name}.Disabled", f"AzureWebJobs__{function.name}__Disabled")
+    disabled = any(environment.get(name, "").lower() in ("1", "true") for name in names)
     function = replace(function, disabled=disabled)
     if not _NAME.match(function.name) or function.name.lower() == "host":
         return replace(function, problem=f"'{function.name}' is not a valid function name.")

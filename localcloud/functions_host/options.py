@@ -24,6 +24,10 @@ class Options:
     """How long a failed message stays hidden before it is tried again."""
     max_polling_interval: timedelta = timedelta(minutes=1)
     base64: bool = True
+    function_timeout: timedelta | None = timedelta(minutes=30)
+    """The longest run of one function; None: unbounded. Azure's default on every plan but Consumption."""
+    bundle: str = ""
+    """The extension bundle that host.json names."""
 
 
 def read(folder: Path) -> Options:
@@ -45,6 +49,8 @@ def read(folder: Path) -> Options:
         visibility_timeout=_time_span(queues.get("visibilityTimeout", "00:00:00")),
         max_polling_interval=_time_span(queues.get("maxPollingInterval", "00:01:00")),
         base64=queues.get("messageEncoding", "base64").lower() == "base64",
+        function_timeout=None if (timeout := host.get("functionTimeout", "00:30:00")) == "-1" else _time_span(timeout),
+        bundle=host.get("extensionBundle", {}).get("id", ""),
     )
 
 

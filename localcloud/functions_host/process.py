@@ -19,7 +19,7 @@ from localcloud.functions_host.access import Access
 from localcloud.functions_host.admin import Admin
 from localcloud.functions_host.connection import Storage
 from localcloud.functions_host.event_grid_trigger import EventGridTrigger
-from localcloud.functions_host.exit_codes import NOT_INDEXED
+from localcloud.functions_host.exit_codes import NOT_INDEXED, TIMED_OUT
 from localcloud.functions_host.functions import QUEUE, TIMER, Function
 from localcloud.functions_host.http_trigger import BODY_LIMIT, HttpTrigger
 from localcloud.functions_host.invocation import Invoker
@@ -50,7 +50,8 @@ def run(app: Path, folder: Path, port: int) -> int:
             _LOG.error("The '%s' function is in error: %s", function.name, function.problem)
     if not functions:
         _LOG.warning("No functions were found in %s.", app)
-    invoker = Invoker(str(app))
+    limit = options.function_timeout
+    invoker = Invoker(str(app), limit.total_seconds() if limit else None, _end_at_once)
     asyncio.run(_serve(functions, options, invoker, Access(secrets_file.load(folder)), port))
     sys.stdout.flush()
     # A function that outlived its grace must not keep the process alive: its work is at least once anyway.
@@ -61,7 +62,7 @@ async def _serve(functions: Sequence[Function], options: Options, invoker: Invok
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    admin = Admin(functions, invoker, access)
+    admin = Admin(functions, invoker, access, options.bundle)
     runner = web.AppRunner(_web_app(functions, options, invoker, access, admin), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.SockSite(runner, listening_socket(port))
@@ -111,6 +112,12 @@ def _listeners(functions: Sequence[Function], options: Options, invoker: Invoker
             connection = str(function.settings.get("connection") or _STORAGE)
             listeners.append(QueueTrigger(function, invoker, storage(connection), options))
     return listeners
+
+
+def _end_at_once() -> None:
+    """A run that takes too long cannot be stopped, only its process; the supervisor starts a new one."""
+    sys.stdout.flush()
+    os._exit(TIMED_OUT)
 
 
 def _log_to_stdout() -> None:
