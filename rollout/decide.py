@@ -13,7 +13,7 @@ from policy.model import Policy
 from rollout.decision import Decision
 from rollout.idle import decide_idle
 from rollout.look import Look
-from rollout.observation import Observation, VersionSeen
+from rollout.observation import AlertItem, CommandItem, Observation, VersionSeen
 from rollout.phases import Flag, Phase
 from rollout.place import Place
 from rollout.record import Record, Tried
@@ -46,7 +46,8 @@ def decide(
     """
     if record is None or record.terminal:
         return decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
-    look = Look(policy, _taken_in(record, seen, now), seen, now, pace)
+    record = _with_split(policy, _taken_in(record, seen, now), seen, now)
+    look = Look(policy, record, seen, now, pace)
     if look.record.phase is Phase.ROLLING_BACK:
         return rolling_back(look)
     verdict = _verdict(look)
@@ -64,42 +65,55 @@ def decide(
 
 
 def _taken_in(record: Record, seen: Observation, now: datetime) -> Record:
-    """The record with the inbox applied: flags, holds, passed steps; and with the split that was seen."""
+    """The record with the inbox applied: flags, holds, passed steps."""
     for alert in seen.alerts:
         what = "fired" if alert.fired else "resolved"
-        record = record.noted(now, "alert", f"{alert.rule} {what}: {alert.action}")
-        if not alert.fired:
-            record = replace(record, holds=record.holds - {alert.alert_id})
-        if alert.action == "hold" and alert.fired:
-            record = replace(record, holds=record.holds | {alert.alert_id})
-        elif alert.action == "advance" and record.phase in STEP_HOLDS:
-            record = replace(record, passed=True)
+        record = _alerted(record.noted(now, "alert", f"{alert.rule} {what}: {alert.action}"), alert)
     for command in seen.commands:
         text = f"{command.action} by {command.who}: {command.reason}"
-        record = record.noted(now, "command", text)
-        record = _commanded(record, command.action)
+        record = _commanded(record.noted(now, "command", text), command)
     for trouble in seen.trouble:
         record = record.noted(now, "trouble", trouble)
-    record = replace(record, handled=(*record.handled, *(h for h in seen.handled if h not in record.handled)))
-    if seen.endpoint is None:
-        return record
-    goal = record.asked[0] if record.asked else record.traffic
-    if record.since is not None and is_foreign(record, seen.endpoint, goal):
-        record = replace(record, holds=record.holds | {FOREIGN_HOLD})
-        record = record.noted(now, "trouble", f"somebody else set the live split to {dict(seen.endpoint.traffic)}")
-    return replace(record, traffic=dict(seen.endpoint.traffic), mirror=dict(seen.endpoint.mirror))
+    return replace(record, handled=(*record.handled, *(h for h in seen.handled if h not in record.handled)))
 
 
-def _commanded(record: Record, action: str) -> Record:
+def _alerted(record: Record, alert: AlertItem) -> Record:
+    if not alert.fired:
+        record = replace(record, holds=record.holds - {alert.alert_id}, released=record.released | {alert.alert_id})
+    if alert.action == "hold" and alert.fired and alert.alert_id not in record.released:
+        return replace(record, holds=record.holds | {alert.alert_id})
+    if alert.action == "advance" and record.phase in STEP_HOLDS and alert.at >= record.entered:
+        return replace(record, passed=True)
+    return record
+
+
+def _commanded(record: Record, command: CommandItem) -> Record:
+    action = command.action
     if action == "pause":
         return replace(record, flags=record.flags | {Flag.PAUSED})
     if action in ("resume", "retry"):
         return replace(record, flags=record.flags - {Flag.PAUSED}, holds=frozenset(), refused="")
-    if action == "approve" and record.phase is Phase.AWAITING_APPROVAL:
+    # What was said before the step began was said of another step.
+    of_this_step = command.at >= record.entered
+    if action == "approve" and record.phase is Phase.AWAITING_APPROVAL and of_this_step:
         return replace(record, passed=True)
-    if action == "advance" and record.phase in (*STEP_HOLDS, Phase.RETIRING):
+    if action == "advance" and record.phase in (*STEP_HOLDS, Phase.RETIRING) and of_this_step:
         return replace(record, passed=True)
     return record
+
+
+def _with_split(policy: Policy, record: Record, seen: Observation, now: datetime) -> Record:
+    """The record with the split that was seen; somebody else's live split holds the rollout.
+
+    While going back nothing is held, and before the candidate is asked for the start itself looks at the split.
+    """
+    if seen.endpoint is None:
+        return record
+    ours = record.since is not None if record.phase is Phase.DEPLOYING else record.phase is not Phase.ROLLING_BACK
+    if ours and is_foreign(record, seen.endpoint, wanted(policy, record)[0]):
+        record = replace(record, holds=record.holds | {FOREIGN_HOLD})
+        record = record.noted(now, "trouble", f"somebody else set the live split to {dict(seen.endpoint.traffic)}")
+    return replace(record, traffic=dict(seen.endpoint.traffic), mirror=dict(seen.endpoint.mirror))
 
 
 def _verdict(look: Look) -> Verdict | None:

@@ -30,8 +30,9 @@ BLIND_WITHIN = timedelta(hours=24)
 def forward(look: Look) -> Decision:
     """The function of the record's phase, and of each phase that is entered in this very look."""
     promote = next((c for c in look.seen.commands if c.action == "promote"), None)
+    failed = look.seen.smoke is not None and not look.seen.smoke.passed
     answer: Decision | Enter
-    if promote is not None and look.record.phase in BEFORE_FULL:
+    if promote is not None and look.record.phase in BEFORE_FULL and not failed:
         answer = Enter(look, _full_index(look), f"promoted by {promote.who}: {promote.reason}")
     else:
         answer = FORWARD[look.record.phase](look)
@@ -44,12 +45,13 @@ def forward(look: Look) -> Decision:
 def testing(look: Look) -> Decision | Enter:
     """Smoke requests straight to the candidate, before it sees any traffic."""
     smoke = look.seen.smoke
-    if look.record.passed or (smoke is not None and smoke.passed):
+    if smoke is not None and not smoke.passed:
+        # Harm was seen: nobody's word passes it.
+        return go_back(look, f"smoke test: {smoke.text}", Phase.FAILED)
+    if look.record.passed or smoke is not None:
         if look.stopped:
             return look.stay(look.stopped)
-        return Enter(look, look.record.step + 1, smoke.text if smoke else "passed by a person")
-    if smoke is not None:
-        return go_back(look, f"smoke test: {smoke.text}", Phase.FAILED)
+        return Enter(look, look.record.step + 1, smoke.text if smoke else "passed by an alert or a person")
     if look.entered_ago > SMOKE_WITHIN:
         return go_back(look, f"no smoke test could be made within {SMOKE_WITHIN}", Phase.FAILED)
     return look.stay("testing", *look.seen.trouble)

@@ -115,6 +115,8 @@ class Loop:
 
         Not `there`: Azure says that the endpoint does not exist."""
         self.now += after
+        for kind in ("alerts", "commands"):
+            seen[kind] = tuple(replace(one, at=self.now) if one.at == NOW else one for one in seen.get(kind, ()))
         self.before, self.observation = self.record, Observation(self.azure.seen() if there else None, **seen)
         # A record of an unfinished rollout brings its own policy, which in these tests never changes.
         self.decision = decide(PLACE, self.policy, POLICY_TEXT, self.record, self.observation, self.now, pace=PACE)

@@ -100,6 +100,9 @@ DEADLINES = {
     Phase.ROLLING_BACK: timedelta(hours=24),
 }
 KEEP = timedelta(hours=24)
+FAILING = Smoke(False, "answered 500")
+BEFORE = NOW - timedelta(hours=1)
+"""Earlier than a settled record's step."""
 A_LITTLE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
@@ -125,7 +128,16 @@ def unread(given: Given) -> Given:
         return given
     if given.record.live is None:
         before = ({}, {})
-    return given.recorded(since=None).found(traffic=before[0], mirror=before[1])
+    shown = given.recorded(since=None, traffic=before[0], mirror=before[1])
+    return shown.found(traffic=before[0], mirror=before[1])
+
+
+def taken_before_read_back(given: Given) -> Given:
+    """While the split of the phase was not yet read back, somebody else gave all live traffic to another one."""
+    given = unread(given)
+    if given.record.phase is not Phase.DEPLOYING and not given.record.terminal:
+        given = given.recorded(since=None)
+    return given.found(traffic={"theirs": 100}, mirror={})
 
 
 def read_back(given: Given) -> Given:
@@ -153,7 +165,9 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "evidence: none, long enough": lambda g: since(g, LONG_ENOUGH),
     "evidence: harm": lambda g: g.seeing(evidence=HARM),
     "smoke test passed": lambda g: g.seeing(smoke=Smoke(True, "well")),
-    "smoke test failed": lambda g: g.seeing(smoke=Smoke(False, "answered 500")),
+    "smoke test failed": lambda g: g.seeing(smoke=FAILING),
+    "smoke test failed, alert: advance": lambda g: g.seeing(smoke=FAILING, alerts=(alert("advance"),)),
+    "smoke test failed, promote": lambda g: g.seeing(smoke=FAILING, commands=(command("promote"),)),
     "alert: rollback": lambda g: g.seeing(alerts=(alert("rollback"),)),
     "alert: hold": lambda g: g.seeing(alerts=(alert("hold"),)),
     "alert: held, safe, long enough": lambda g: stopped(since(g, LONG_ENOUGH), held=True).seeing(
@@ -161,10 +175,12 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     ),
     "alert: the hold resolved": lambda g: stopped(g, held=True).seeing(alerts=(alert("ignore", fired=False),)),
     "alert: advance": lambda g: g.seeing(alerts=(alert("advance"),)),
+    "alert: advance, of an earlier step": lambda g: g.seeing(alerts=(alert("advance", at=BEFORE),)),
     "alert: advance, harm seen": lambda g: g.seeing(alerts=(alert("advance"),), evidence=HARM),
     "command: start": lambda g: g.seeing(commands=(command("start"),), versions=versions(V1, V2)),
     "command: promote": lambda g: g.seeing(commands=(command("promote"),)),
     "command: advance": lambda g: g.seeing(commands=(command("advance"),)),
+    "command: advance, an earlier step": lambda g: g.seeing(commands=(command("advance", at=BEFORE),)),
     "command: rollback": lambda g: g.seeing(commands=(command("rollback"),)),
     "command: pause": lambda g: g.seeing(commands=(command("pause"),)),
     "command: paused, safe, long enough": lambda g: stopped(since(g, LONG_ENOUGH), paused=True).seeing(
@@ -172,6 +188,7 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     ),
     "command: resume": lambda g: stopped(g, paused=True, held=True).seeing(commands=(command("resume"),)),
     "command: approve": lambda g: g.seeing(commands=(command("approve"),)),
+    "command: approve, an earlier step": lambda g: g.seeing(commands=(command("approve", at=BEFORE),)),
     "command: reject": lambda g: g.seeing(commands=(command("reject"),)),
     "command: retry": lambda g: g.seeing(commands=(command("retry"),), versions=versions(V1, V2)),
     "candidate gone": lambda g: g.deployed(NEW, ""),
@@ -186,6 +203,8 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "endpoint busy, alert: rollback": lambda g: g.found(state="Updating").seeing(alerts=(alert("rollback"),)),
     "foreign split": lambda g: g.found(traffic={"theirs": 100}, mirror={}),
     "foreign split, shared": lambda g: g.found(traffic={OLD: 60, "theirs": 40}, mirror={}),
+    "foreign split, not read back yet": taken_before_read_back,
+    "foreign, not read back, rollback": lambda g: taken_before_read_back(g).seeing(alerts=(alert("rollback"),)),
     "mirror lost": lambda g: g.found(mirror={}),
     "split not there yet": unread,
     "split not there, endpoint busy": lambda g: unread(g).found(state="Updating"),

@@ -59,6 +59,7 @@ class Decided:
         self.the_last_healthy_deployment_is_never_deleted()
         self.harm_sends_the_traffic_back_in_this_look()
         self.while_going_back_each_look_asks_again()
+        self.somebody_elses_split_is_not_overwritten()
         self.nothing_goes_forward_while_stopped()
         self.a_step_is_left_only_for_a_reason()
         self.the_candidate_never_gets_more_than_its_step_gives()
@@ -137,6 +138,26 @@ class Decided:
         assert not write.traffic.get(self.after.candidate)
         assert not write.mirror.get(self.after.candidate)
         assert write.urgent, "it is sent even while another operation runs"
+
+    def somebody_elses_split_is_not_overwritten(self) -> None:
+        """Save by going back from harm: a split that was neither seen before nor asked for nor wanted holds."""
+        before = self.before
+        if before is None or before.terminal or before.phase in (Phase.DEPLOYING, Phase.ROLLING_BACK):
+            return
+        known = (before.traffic, before.asked[0] if before.asked else None, self.goal(before))
+        if self.seen.endpoint is not None and self.shown.traffic not in known:
+            assert not self.writes or self.after.phase is Phase.ROLLING_BACK
+            assert self.after.terminal or self.after.phase in (before.phase, Phase.ROLLING_BACK)
+
+    def goal(self, record: Record) -> dict[str, int]:
+        """The live split that the record's step wants."""
+        given = 0
+        for step in self.policy.steps[: record.step + 1]:
+            given = step.traffic_percent if isinstance(step, Canary) else 100 if isinstance(step, Full) else given
+        if record.live is None:
+            return {record.candidate: 100} if given == 100 else {}
+        shares = {record.live: 100 - given, record.candidate: given}
+        return {name: share for name, share in shares.items() if share}
 
     def nothing_goes_forward_while_stopped(self) -> None:
         stopped = Flag.PAUSED in self.after.flags or self.after.holds

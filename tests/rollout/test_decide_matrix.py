@@ -40,20 +40,25 @@ evidence: none, long enough        +C        .         .         .         .    
 evidence: harm                     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 smoke test passed                  +C        .         shadow+W  .         .         .         .         .
 smoke test failed                  +C        .         failed    .         .         .         .         .
+smoke test failed, alert: advance  +C        .         failed    canary+W  approval  .         checking  full+W
+smoke test failed, promote         +C        .         failed    .         .         .         .         .
 alert: rollback                    rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 alert: hold                        !         !         !         !         !         !         !         !
 alert: held, safe, long enough     !         !         !         !         !         !         !         !
 alert: the hold resolved           +C        .         .         .         .         .         .         .
 alert: advance                     +C        .         shadow+W  canary+W  approval  .         checking  full+W
+alert: advance, of an earlier step +C        .         .         .         .         .         .         .
 alert: advance, harm seen          rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 command: start                     +C        .         .         .         .         .         .         .
 command: promote                   +C        .         full+W    full+W    full+W    full+W    full+W    full+W
 command: advance                   +C        .         shadow+W  canary+W  approval  .         checking  full+W
+command: advance, an earlier step  +C        .         .         .         .         .         .         .
 command: rollback                  rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 command: pause                     p         p         p         p         p         p         p         p
 command: paused, safe, long enough p         p         p         p         p         p         p         p
 command: resume                    +C        .         .         .         .         .         .         .
 command: approve                   +C        .         .         .         .         waiting   .         .
+command: approve, an earlier step  +C        .         .         .         .         .         .         .
 command: reject                    +C        .         .         .         .         back+W    .         .
 command: retry                     +C        .         .         .         .         .         .         .
 candidate gone                     +C        +C        rolled    back+W    back+W    back+W    back+W    back+W
@@ -68,6 +73,8 @@ endpoint busy                      .         .         .         .         .    
 endpoint busy, alert: rollback     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 foreign split                      +C        !         !         !         !         !         !         !
 foreign split, shared              !         !         !         !         !         !         !         !
+foreign split, not read back yet   +C        !         !         !         !         !         !         !
+foreign, not read back, rollback   rolled    rolled    rolled    rolled    rolled    rolled    rolled    rolled
 mirror lost                        +C        .         .         +W        .         .         .         .
 split not there yet                +C        .         .         +W        +W        +W        +W        +W
 split not there, endpoint busy     .         .         .         .         .         .         .         .
@@ -101,20 +108,25 @@ evidence: none, long enough        .         done      .         +W        .    
 evidence: harm                     back+W    .         back+W    +W        .         .         .         .
 smoke test passed                  .         .         .         +W        .         .         .         .
 smoke test failed                  .         .         .         +W        .         .         .         .
+smoke test failed, alert: advance  retiring  done      .         +W        .         .         .         .
+smoke test failed, promote         .         .         .         +W        .         .         .         .
 alert: rollback                    back+W    .         back+W    +W        back+W    .         .         .
 alert: hold                        !         !         !         +W!       .         .         .         .
 alert: held, safe, long enough     !         !         !         +W!       .         .         .         .
 alert: the hold resolved           .         .         .         +W        .         .         .         .
 alert: advance                     retiring  done      .         +W        .         .         .         .
+alert: advance, of an earlier step .         .         .         +W        .         .         .         .
 alert: advance, harm seen          back+W    .         back+W    +W        .         .         .         .
 command: start                     .         .         .         +W        .         new       new       new
 command: promote                   .         .         .         +W        .         .         .         .
 command: advance                   retiring  done      +D        +W        .         .         .         .
+command: advance, an earlier step  .         .         .         +W        .         .         .         .
 command: rollback                  back+W    .         back+W    +W        back+W    .         .         .
 command: pause                     p         p         p         +Wp       .         .         .         .
 command: paused, safe, long enough p         p         p         +Wp       .         .         .         .
 command: resume                    .         .         .         +W        .         .         .         .
 command: approve                   .         .         .         +W        .         .         .         .
+command: approve, an earlier step  .         .         .         +W        .         .         .         .
 command: reject                    .         .         .         +W        .         .         .         .
 command: retry                     .         .         .         +W        .         new       new       new
 candidate gone                     back+W    .         back+W    +W        .         .         .         .
@@ -129,6 +141,8 @@ endpoint busy                      .         .         .         +W        .    
 endpoint busy, alert: rollback     back+W    .         back+W    +W        back+W    .         .         .
 foreign split                      !         !         !         rolled    .         .         .         .
 foreign split, shared              !         !         !         rolled    .         .         .         .
+foreign split, not read back yet   !         !         !         rolled    .         .         .         .
+foreign, not read back, rollback   rolled    rolled    rolled    rolled    .         .         .         .
 mirror lost                        .         .         .         +W        .         .         .         .
 split not there yet                +W        +W        +W        +W        .         .         .         .
 split not there, endpoint busy     .         .         .         +W        .         .         .         .

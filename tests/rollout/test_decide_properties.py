@@ -23,10 +23,11 @@ from rollout.record import Record
 from rollout.verdict import Evidence
 from tests.rollout.azure import Azure, Loop
 from tests.rollout.outside import Decided
-from tests.rollout.world import HARM, OLD, POLICY, SAFE, UNKNOWN, V1, alert, command, version, versions
+from tests.rollout.world import HARM, NOW, OLD, POLICY, SAFE, UNKNOWN, V1, alert, command, version, versions
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 UNJUDGED = (Phase.DEPLOYING, Phase.TESTING, Phase.ROLLING_BACK)
+AGES = st.sampled_from([timedelta(), timedelta(), HOUR])
 BY_HAND = "by-hand"
 EVIDENCE: dict[str, Evidence | None] = {"none": None, "safe": SAFE, "unknown": UNKNOWN, "harm": HARM}
 
@@ -123,15 +124,17 @@ class Rollouts(RuleBasedStateMachine):
     def the_candidate_turns_out(self, quality: str) -> None:
         self.quality = quality
 
-    @rule(action=st.sampled_from(["rollback", "hold", "advance", "ignore"]), fired=st.booleans())
-    def an_alert_comes(self, action: str, fired: bool) -> None:
-        self.alerts.append(alert(action if fired or action == "advance" else "ignore", fired=fired))
+    @rule(action=st.sampled_from(["rollback", "hold", "advance", "ignore"]), fired=st.booleans(), ago=AGES)
+    def an_alert_comes(self, action: str, fired: bool, ago: timedelta) -> None:
+        """Some are read late: what the door took `ago` speaks of what was then."""
+        said = action if fired or action == "advance" else "ignore"
+        self.alerts.append(alert(said, fired=fired, at=self.loop.now - ago))
 
-    @rule(action=st.sampled_from(ACTIONS))
-    def a_person_asks(self, action: str) -> None:
+    @rule(action=st.sampled_from(ACTIONS), ago=AGES)
+    def a_person_asks(self, action: str, ago: timedelta) -> None:
         """The door lets a command in or refuses it; what it let in is read by the next look."""
         if refusal(self.loop.record, Command(action, "id", "reason")) is None:
-            self.commands.append(command(action))
+            self.commands.append(command(action, at=self.loop.now - ago))
 
     # The looks.
 
@@ -196,11 +199,9 @@ class Rollouts(RuleBasedStateMachine):
         record = self.loop.record
         if record is None:
             return
-        said = {one.action for one in self.commands}
-        if record.phase is Phase.AWAITING_APPROVAL:
-            passes = "approve" in said
-        else:
-            passes = "advance" in said or any(one.action == "advance" for one in self.alerts)
+        said = {one.action for one in self.commands if one.at == NOW or one.at >= record.entered}
+        alerted = {one.action for one in self.alerts if one.at == NOW or one.at >= record.entered}
+        passes = "approve" in said if record.phase is Phase.AWAITING_APPROVAL else "advance" in said | alerted
         if passes:
             self.passes.add((record.number, record.step))
 

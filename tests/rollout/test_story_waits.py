@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from rollout.observation import Smoke
 from rollout.phases import Flag, Phase
 from tests.rollout.journey import DAY, HOUR, WELL, deployed, in_canary, in_full, in_shadow, old_is_live, registered
 from tests.rollout.world import NEW, OLD, SAFE, UNKNOWN, V1, V2, alert, command
@@ -20,6 +23,38 @@ def test_somebody_elses_split_holds_the_rollout_until_a_person_resumes() -> None
 
     loop.look(commands=(command("resume"),))
     assert loop.azure.under_way == ({OLD: 90, NEW: 10}, {})
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["before the read-back", "after it"])
+def test_a_split_set_by_hand_is_not_overwritten_even_before_the_rollouts_own_was_read_back(settled: bool) -> None:
+    loop = in_shadow()
+    loop.look(2 * HOUR, evidence=SAFE)
+    assert (loop.phase(), loop.azure.under_way) == (Phase.CANARY, ({OLD: 90, NEW: 10}, {}))
+    if settled:
+        loop.until_read_back()
+    loop.azure.settle(lost=True)
+    loop.azure.deployments["by-hand"] = "Succeeded"
+    loop.azure.traffic, loop.azure.mirror = {"by-hand": 100}, {}
+
+    for _ in range(3):
+        loop.look(HOUR)
+        assert (loop.phase(), loop.azure.under_way) == (Phase.CANARY, None)
+    assert loop.record is not None
+    assert Flag.HELD in loop.record.flags
+
+
+def test_a_split_set_by_hand_while_the_candidate_is_tested_is_not_overwritten() -> None:
+    loop = deployed(registered(old_is_live(), V1, V2))
+    loop.azure.deployments["by-hand"] = "Succeeded"
+    loop.azure.traffic = {"by-hand": 100}
+
+    loop.look(smoke=WELL)
+    loop.look(smoke=WELL)
+    assert loop.record is not None
+    assert (loop.phase(), loop.record.flags, loop.azure.under_way) == (Phase.TESTING, frozenset({Flag.HELD}), None)
+
+    loop.look(smoke=WELL, commands=(command("resume"),))
+    assert loop.azure.under_way == ({OLD: 100}, {NEW: 20})
 
 
 def test_traffic_is_not_moved_onto_a_deployment_that_is_not_healthy() -> None:
@@ -52,6 +87,47 @@ def test_an_alert_that_holds_lets_go_when_the_same_alert_resolves_and_not_before
 
     loop.look(evidence=SAFE, alerts=(alert("ignore", fired=False, alert_id="a-2"),))
     assert loop.phase() is Phase.CANARY
+
+
+def test_an_alert_whose_firing_arrives_after_its_own_end_does_not_hold() -> None:
+    loop = in_shadow()
+    loop.look(alerts=(alert("ignore", fired=False),))
+    loop.look(2 * HOUR, evidence=SAFE, alerts=(alert("hold"),))
+
+    assert loop.phase() is Phase.CANARY
+
+
+def test_an_alert_that_fires_and_resolves_out_of_order_in_one_look_does_not_hold_but_another_one_does() -> None:
+    loop = in_shadow()
+    loop.look(alerts=(alert("ignore", fired=False), alert("hold"), alert("hold", alert_id="a-2")))
+
+    assert loop.record is not None
+    assert loop.record.holds == frozenset({"a-2"})
+
+
+def test_what_was_said_of_an_earlier_step_does_not_pass_this_one() -> None:
+    loop = in_shadow()
+    said = loop.now
+    loop.look(2 * HOUR, evidence=SAFE)
+    loop.until_read_back()
+
+    loop.look(alerts=(alert("advance", at=said),), commands=(command("advance", at=said),))
+    assert loop.phase() is Phase.CANARY
+
+    loop.look(commands=(command("advance"),))
+    assert loop.phase() is Phase.AWAITING_APPROVAL
+    loop.look(commands=(command("approve", at=said),))
+    assert loop.phase() is Phase.AWAITING_APPROVAL
+    loop.look(commands=(command("approve"),))
+    assert loop.phase() is Phase.WAITING
+
+
+@pytest.mark.parametrize("said", ["advance", "promote"])
+def test_nobodys_word_passes_a_smoke_test_that_failed(said: str) -> None:
+    loop = deployed(registered(old_is_live(), V1, V2))
+    loop.look(smoke=Smoke(False, "answered 500"), commands=(command(said),), alerts=(alert("advance"),))
+
+    assert (loop.phase(), loop.azure.traffic, loop.azure.under_way) == (Phase.FAILED, {OLD: 100}, None)
 
 
 def test_a_resolved_alert_that_the_policy_takes_for_evidence_lets_go_and_advances() -> None:

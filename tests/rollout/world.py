@@ -202,14 +202,16 @@ UNKNOWN = evidence(candidate=(10, 0), pairs=10, agreed=10)
 HARM = evidence(candidate=(1000, 100))
 
 
-def alert(action: str, *, fired: bool = True, rule: str = "errors", alert_id: str = "a-1") -> AlertItem:
-    """An alert that the policy gave an action."""
-    return AlertItem(f"alert-{action}-{fired}", rule, alert_id, fired, action, NOW)
+def alert(
+    action: str, *, fired: bool = True, rule: str = "errors", alert_id: str = "a-1", at: datetime = NOW
+) -> AlertItem:
+    """An alert that the policy gave an action; it came just before the look unless said."""
+    return AlertItem(f"alert-{action}-{fired}", rule, alert_id, fired, action, at)
 
 
-def command(action: str, version: str | None = None) -> CommandItem:
-    """A command that was accepted at the door."""
-    return CommandItem(f"command-{action}", action, "she said so", "ann", NOW, version)
+def command(action: str, version: str | None = None, *, at: datetime = NOW) -> CommandItem:
+    """A command that was accepted at the door, just before the look unless said."""
+    return CommandItem(f"command-{action}", action, "she said so", "ann", at, version)
 
 
 def decided(
