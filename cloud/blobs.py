@@ -153,6 +153,18 @@ class Blobs:
         except NotFound:
             return
 
+    def folders(self, container: str, prefix: str = "") -> Iterator[str]:
+        """Names of the folders right under `prefix` (empty, or ending with `/`), in name order."""
+        from azure.storage.blob import BlobPrefix
+
+        try:
+            with mapped(f"listing {container}/{prefix}"):
+                for one in self._service().get_container_client(container).walk_blobs(prefix or None):
+                    if isinstance(one, BlobPrefix):
+                        yield one.name[len(prefix) :].rstrip("/")
+        except NotFound:
+            return
+
     def delete(self, container: str, name: str) -> bool:
         """Delete a blob; False when there was none."""
         try:

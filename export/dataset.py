@@ -1,18 +1,21 @@
 """Reader of the data set that the export writes; the one file of this room that other rooms import.
 
 Rows are read by their own time (when the request was logged), files are found by their window (when it was ingested).
+Only the days that can hold them are listed: the cost follows the time asked for and the number of deployments, not the
+age of the data set.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cloud.blobs import Blobs
+from cloud.errors import Permanent
 from export.pairs import OWN_COLUMNS, PATIENCE
-from export.store import DATA, Place, read_watermark
+from export.store import DATA, Place, day_folder, read_watermark
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,7 +31,9 @@ def read(
     """Rows with `since` <= time < `until`, each request's row once, in the order of time.
 
     Columns: time, deployment, service, request_id, row, prediction, and the features. A feature whose type differs
-    between files has the wider type, or text where there is none. An empty table has the own columns only.
+    between files has the wider type, or text where there is none; whole and other numbers meet as floats, where whole
+    ones beyond 2**53 lose their last digits. An empty table has the own columns only. Permanent names a file that
+    cannot be read.
     """
     import pyarrow.compute as pc
 
@@ -49,14 +54,28 @@ _KEY = [("time", "ascending"), ("deployment", "ascending"), ("request_id", "asce
 
 
 def _files(blobs: Blobs, place: Place, since: datetime, until: datetime, deployment: str) -> Iterator[str]:
-    prefix = f"{place.path}/{deployment}/" if deployment else f"{place.path}/"
-    for listed in blobs.list(DATA, prefix):
-        match = _PARQUET.search(listed.name)
-        if match is None:
-            continue
-        first, last = (datetime.strptime(match[part], "%Y%m%dT%H%M%S%z") for part in ("since", "until"))
-        if last > since and first < until + LATEST_INGESTION + PATIENCE:
-            yield listed.name
+    latest = until + LATEST_INGESTION + PATIENCE
+    for one in [deployment] if deployment else blobs.folders(DATA, f"{place.path}/"):
+        for day in _days(blobs.folders(DATA, f"{place.path}/{one}/"), since, latest):
+            for listed in blobs.list(DATA, f"{place.path}/{one}/{day}/"):
+                match = _PARQUET.search(listed.name)
+                if match is None:
+                    continue
+                first, last = (datetime.strptime(match[part], "%Y%m%dT%H%M%S%z") for part in ("since", "until"))
+                if last > since and first < latest:
+                    yield listed.name
+
+
+def _days(found: Iterable[str], since: datetime, latest: datetime) -> list[str]:
+    """The day folders whose windows may overlap.
+
+    A window stands under the day of its start and may be longer than a day. Windows do not overlap, so the one that
+    reaches into the first day is on the newest day before it, or on none.
+    """
+    days = sorted(day for day in found if day.startswith("date="))
+    first, last = day_folder(since), day_folder(latest)
+    before = [day for day in days if day < first]
+    return before[-1:] + [day for day in days if first <= day <= last]
 
 
 def _table(blobs: Blobs, name: str) -> pyarrow.Table | None:
@@ -64,7 +83,10 @@ def _table(blobs: Blobs, name: str) -> pyarrow.Table | None:
     import pyarrow.parquet
 
     stored = blobs.read(DATA, name)
-    return pyarrow.parquet.read_table(pyarrow.BufferReader(stored.data)) if stored else None
+    try:
+        return pyarrow.parquet.read_table(pyarrow.BufferReader(stored.data)) if stored else None
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise Permanent(f"{DATA}/{name} cannot be read as Parquet: {error}") from error
 
 
 def _united(tables: list[pyarrow.Table]) -> pyarrow.Table:
@@ -96,10 +118,11 @@ def _widest(types: set[Any]) -> Any:
 
 
 def _cast(table: pyarrow.Table, schema: pyarrow.Schema) -> pyarrow.Table:
+    """The same rows in the columns of `schema`. A number that has no exact float must not end the whole run."""
     import pyarrow
 
     columns = [
-        table[field.name].cast(field.type)
+        table[field.name].cast(field.type, safe=False)
         if field.name in table.column_names
         else pyarrow.nulls(len(table), field.type)
         for field in schema

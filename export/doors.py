@@ -56,19 +56,23 @@ def run(context: Context, message: dict[str, Any], now: datetime) -> None:
     """Export the window that `message` names, unless it is done or not yet its turn, and queue the next."""
     place = Place(message["policy"], message["target"], message["endpoint"])
     window = Window(datetime.fromisoformat(message["since"]), datetime.fromisoformat(message["until"]))
+    try:
+        _run(context, place, window, now)
+    except Conflict:
+        logger.info("export of %s, window %s: another worker did it", place.path, window.name)
+    except (Temporary, Permanent) as error:
+        logger.warning("export of %s, window %s comes later: %s", place.path, window.name, error)
+
+
+def _run(context: Context, place: Place, window: Window, now: datetime) -> None:
     known = _known(context, place)
     watermark = read_watermark(context.blobs, place)
     if known is None or watermark is None or watermark.until != window.since:
         logger.info("export of %s, window %s: nothing to do", place.path, window.name)
         return
     settings, target = known
-    try:
-        moved = _export(context, place, target, watermark, window)
-        _queue_next(context, place, settings, moved, now)
-    except Conflict:
-        logger.info("export of %s, window %s: another worker did it", place.path, window.name)
-    except Temporary as error:
-        logger.warning("export of %s, window %s comes later: %s", place.path, window.name, error)
+    moved = _export(context, place, target, watermark, window)
+    _queue_next(context, place, settings, moved, now)
 
 
 def _export(context: Context, place: Place, target: Target, watermark: Watermark, window: Window) -> Watermark:

@@ -12,11 +12,11 @@ import gzip
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cloud.blobs import Blobs
-from cloud.errors import Conflict
+from cloud.errors import Conflict, Permanent
 from export.windows import Window, stamp
 
 DATA, STATE = "inference", "state"
@@ -49,19 +49,28 @@ class Watermark:
 
 def file_name(place: Place, deployment: str, window: Window, ending: str) -> str:
     """A window's file of one deployment, in container `inference`."""
-    day, hour = window.since.strftime("%Y-%m-%d"), window.since.strftime("%H")
-    return f"{place.path}/{deployment}/date={day}/hour={hour}/{window.name}.{ending}"
+    hour = window.since.astimezone(UTC).strftime("%H")
+    return f"{place.path}/{deployment}/{day_folder(window.since)}/hour={hour}/{window.name}.{ending}"
+
+
+def day_folder(moment: datetime) -> str:
+    """The folder of the windows that start on the same day, in UTC."""
+    return f"date={moment.astimezone(UTC):%Y-%m-%d}"
 
 
 def read_watermark(blobs: Blobs, place: Place) -> Watermark | None:
-    """The endpoint's watermark, or None before its first window."""
+    """The endpoint's watermark, or None before its first window; Permanent when the blob is something else."""
     stored = blobs.read(STATE, _watermark_name(place))
     if stored is None:
         return None
-    found = json.loads(stored.data)
-    until, since = datetime.fromisoformat(found["until"]), found.get("since")
-    last = Window(datetime.fromisoformat(since), until) if since else None
-    return Watermark(until, stored.etag, last, found.get("problem"))
+    try:
+        found = json.loads(stored.data)
+        until, since = datetime.fromisoformat(found["until"]), found.get("since")
+        last = Window(datetime.fromisoformat(since), until) if since else None
+        return Watermark(until, stored.etag, last, found.get("problem"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        name = f"{STATE}/{_watermark_name(place)}"
+        raise Permanent(f"{name} is no watermark ({error}); delete it, and the export begins anew") from error
 
 
 def begin(blobs: Blobs, place: Place, until: datetime) -> None:

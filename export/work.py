@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from cloud.blobs import Blobs
-from cloud.errors import Temporary
+from cloud.errors import Permanent, Temporary
 from cloud.logs import Logs
 from export.answers import answer
 from export.lines import Line, Record, Unreadable, parse
@@ -35,19 +36,32 @@ def export_window(
 ) -> Watermark:
     """Export the window that starts at the watermark and return the watermark at its end.
 
-    Harmless to repeat. Conflict when another worker was faster; nothing is lost or doubled then.
+    Harmless to repeat. Conflict when another worker was faster; nothing is lost or doubled then. Permanent when the
+    lines cannot be asked for or written until somebody changes something.
     """
     lines = answer(blobs, logs, place, endpoint_id, workspace_id, window)
-    records, problems = _parsed(lines)
-    paired = pair([*_left_waiting(blobs, place, watermark), *records], window.until)
-    mended = Counter(record.deployment for record in records if record.mended)
-    _write(blobs, place, window, paired, [*problems, *paired.problems], mended)
-    keep_once(blobs, STATE, state_name(place, window, "waiting"), packed(shown(one) for one in paired.waiting))
+    with _said(window):
+        records, problems = _parsed(lines)
+        paired = pair([*_left_waiting(blobs, place, watermark), *records], window.until)
+        mended = Counter(record.deployment for record in records if record.mended)
+        _write(blobs, place, window, paired, [*problems, *paired.problems], mended)
+        keep_once(blobs, STATE, state_name(place, window, "waiting"), packed(shown(one) for one in paired.waiting))
     moved = advance(blobs, place, watermark, window)
     blobs.delete(STATE, state_name(place, window, "answer"))
     if watermark.last is not None:
         blobs.delete(STATE, state_name(place, watermark.last, "waiting"))
     return moved
+
+
+@contextmanager
+def _said(window: Window) -> Iterator[None]:
+    """Data that cannot be written becomes a problem that people see, not a message that nobody can work off."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise Permanent(f"window {window.name} cannot be written: {type(error).__name__}: {error}") from error
 
 
 def _parsed(lines: Sequence[Line]) -> tuple[list[Record], list[Problem]]:

@@ -10,6 +10,7 @@ from itertools import count
 from time import monotonic, sleep
 from typing import Any
 
+import pyarrow
 import pytest
 
 from cloud.blobs import Blobs
@@ -286,6 +287,31 @@ def test_a_question_that_is_refused_is_shown_beside_the_watermark(analysis: Anal
     context = replace(context, endpoints=[(policy, elsewhere, endpoint)])
     _wait_until(lambda: _problem(context, place) is not None)
     assert "could not be found" in str(_problem(context, place))
+
+
+def test_data_that_cannot_be_written_is_shown_beside_the_watermark(
+    analysis: AnalysisCloud, known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_rows: object) -> bytes:
+        raise pyarrow.ArrowNotImplementedError("no such type")
+
+    context, place = known
+    log(analysis, known, input_line("r1", [{"a": 1}]), output_line("r1", [0.5]))
+    monkeypatch.setattr("export.parquet.encode", refuse)
+    _wait_until(lambda: _problem(context, place) is not None)
+    assert "cannot be written: ArrowNotImplementedError: no such type" in str(_problem(context, place))
+    monkeypatch.undo()
+    analysis.export(context.endpoints[0], analysis.visible())
+    assert [row["request_id"] for row in rows(context, place)] == ["r1"]
+    assert read_watermark(context.blobs, place).problem is None  # type: ignore[union-attr]
+
+
+def test_a_watermark_that_is_none_stops_its_own_endpoint_and_no_message(analysis: AnalysisCloud, known: Known) -> None:
+    context, place = known
+    message = _hour(context, place)
+    analysis.blobs.write("state", f"watermarks/{place.path}.json", b"{}")
+    assert queue_due(context, datetime.now(UTC)) == []
+    run(context, message, datetime.now(UTC))
 
 
 def _problem(context: Context, place: Place) -> str | None:
