@@ -72,6 +72,9 @@ def _start(look: Look) -> Decision | Enter:
 def _obstacle(look: Look) -> Decision | None:
     """What keeps the rollout from its start, or None."""
     endpoint, refused = look.seen.endpoint, look.record.refused
+    turn = _not_its_turn(look)
+    if turn is not None:
+        return turn
     if look.entered_ago > START_WITHIN:
         why = "; ".join(look.record.reasons) or "it could not start"
         return go_back(look, f"not started within {START_WITHIN}: {why}", Phase.FAILED)
@@ -85,17 +88,37 @@ def _obstacle(look: Look) -> Decision | None:
         return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
     if look.stopped:
         return look.stay(look.stopped)
-    if look.seen.earlier_target is not None:
-        return look.stay(look.seen.earlier_target, flags=frozenset({Flag.QUEUED_FOR_TARGET}), after=look.pace * 2)
     if endpoint.busy:
         return look.stay(f"the endpoint is {endpoint.state}")
-    if not sole_live(endpoint)[0] and not look.policy.adopt:
-        reason = (
-            f"the endpoint is in other hands: live {dict(endpoint.traffic)}, mirror {dict(endpoint.mirror)};"
-            " give one deployment all live traffic and end the mirror, or set `adopt: true`"
-        )
-        return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
+    reason = "" if look.policy.adopt else _in_other_hands(look, endpoint)
+    if reason:
+        return look.stay(f"{reason}, or set `adopt: true`", flags=frozenset({Flag.HELD}), after=look.pace * 5)
     return None
+
+
+def _not_its_turn(look: Look) -> Decision | None:
+    """The target before this one comes first. It may bake for days, so the clock of the start begins after it."""
+    if look.seen.earlier_failed is not None:
+        return go_back(look, look.seen.earlier_failed, Phase.FAILED)
+    if look.seen.earlier_target is None:
+        return None
+    waiting = replace(look, record=replace(look.record, entered=look.now))
+    queued = frozenset({Flag.QUEUED_FOR_TARGET})
+    return waiting.stay(look.stopped, look.seen.earlier_target, flags=queued, after=look.pace * 2)
+
+
+def _in_other_hands(look: Look, endpoint: EndpointSeen) -> str:
+    """Why the endpoint's split is none that a rollout may start from, or nothing."""
+    if not sole_live(endpoint)[0]:
+        return (
+            f"the endpoint is in other hands: live {dict(endpoint.traffic)}, mirror {dict(endpoint.mirror)};"
+            " give one deployment all live traffic and end the mirror"
+        )
+    ours = {look.record.candidate, *(leftover.deployment for leftover in look.record.leftovers)}
+    idle = sorted(one.name for one in endpoint.deployments.values() if one.healthy and one.name not in ours)
+    if not endpoint.traffic and idle:
+        return f"no deployment has live traffic, though {', '.join(idle)} could serve: give one all of it"
+    return ""
 
 
 def _delete(look: Look, why: str) -> Decision:

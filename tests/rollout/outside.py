@@ -60,6 +60,7 @@ class Decided:
         self.harm_sends_the_traffic_back_in_this_look()
         self.while_going_back_each_look_asks_again()
         self.somebody_elses_split_is_not_overwritten()
+        self.a_first_version_begins_only_where_nothing_else_could_serve()
         self.nothing_goes_forward_while_stopped()
         self.a_step_is_left_only_for_a_reason()
         self.the_candidate_never_gets_more_than_its_step_gives()
@@ -158,6 +159,13 @@ class Decided:
             return {record.candidate: 100} if given == 100 else {}
         shares = {record.live: 100 - given, record.candidate: given}
         return {name: share for name, share in shares.items() if share}
+
+    def a_first_version_begins_only_where_nothing_else_could_serve(self) -> None:
+        """Save where the policy adopts whatever it finds; what earlier rollouts left to be deleted does not count."""
+        for action in self.decision.actions:
+            if isinstance(action, CreateDeployment) and action.like is None and not self.policy.adopt:
+                ours = {action.name, *(leftover.deployment for leftover in self.after.leftovers)}
+                assert not [name for name in self.shown.deployments if self.healthy(name) and name not in ours]
 
     def nothing_goes_forward_while_stopped(self) -> None:
         stopped = Flag.PAUSED in self.after.flags or self.after.holds

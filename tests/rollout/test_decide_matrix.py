@@ -75,11 +75,14 @@ foreign split                      +C        !         !         !         !    
 foreign split, shared              !         !         !         !         !         !         !         !
 foreign split, not read back yet   +C        !         !         !         !         !         !         !
 foreign, not read back, rollback   rolled    rolled    rolled    rolled    rolled    rolled    rolled    rolled
+no live traffic at all             !         !         !         !         !         !         !         !
 mirror lost                        +C        .         .         +W        .         .         .         .
 split not there yet                +C        .         .         +W        +W        +W        +W        +W
 split not there, endpoint busy     .         .         .         .         .         .         .         .
 split read back                    +C        .         .         .         .         .         .         .
 earlier target not done            q         .         .         .         .         .         .         .
+earlier target not done, for days  q         .         failed    !         !         back+W    !         !
+earlier target failed              failed    .         .         .         .         .         .         .
 newer version                      supersed  supersed  supersed  back+W    back+W    back+W    back+W    back+W
 newer version, alert: rollback     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 evidence: harm, deadline passed    rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
@@ -143,11 +146,14 @@ foreign split                      !         !         !         rolled    .    
 foreign split, shared              !         !         !         rolled    .         .         .         .
 foreign split, not read back yet   !         !         !         rolled    .         .         .         .
 foreign, not read back, rollback   rolled    rolled    rolled    rolled    .         .         .         .
+no live traffic at all             !         !         !         rolled    .         .         .         .
 mirror lost                        .         .         .         +W        .         .         .         .
 split not there yet                +W        +W        +W        +W        .         .         .         .
 split not there, endpoint busy     .         .         .         +W        .         .         .         .
 split read back                    .         .         .         rolled    .         .         .         .
 earlier target not done            .         .         .         +W        .         .         .         .
+earlier target not done, for days  .         .         +D        +W        .         .         .         .
+earlier target failed              .         .         .         +W        .         .         .         .
 newer version                      .         .         +D        +W        new       new       new       new
 newer version, alert: rollback     back+W    supersed  back+W    +W        back+W    new       new       new
 evidence: harm, deadline passed    back+W    failed    back+W    +W        .         .         .         .

@@ -112,6 +112,10 @@ class Rollouts(RuleBasedStateMachine):
         self.loop.azure.traffic = {to: 100}
         self.loop.azure.mirror.pop(to, None)
 
+    @rule()
+    def somebody_takes_all_live_traffic_off(self) -> None:
+        self.loop.azure.traffic = {}
+
     @rule(more=st.booleans())
     def the_models_versions_change(self, more: bool) -> None:
         if more and len(self.known) < 5:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from rollout.observation import Smoke
 from rollout.phases import Flag, Phase
 from tests.rollout.azure import Azure, Loop
-from tests.rollout.journey import DAY, HOUR, old_is_live, registered
+from tests.rollout.journey import DAY, HOUR, deployed, old_is_live, registered
 from tests.rollout.world import NEW, OLD, POLICY, V1, V2
 
 
@@ -68,6 +71,49 @@ def test_an_endpoint_that_is_split_is_taken_over_only_when_the_policy_adopts_it(
     assert loop.record.live == "a", "the largest share that is healthy"
 
 
+def test_an_endpoint_whose_deployments_have_no_live_traffic_is_no_empty_endpoint() -> None:
+    loop = registered(Loop(Azure({}, deployments={OLD: "Succeeded"}, models={OLD: V1.id})), V1, V2)
+    loop.look()
+    assert loop.record is not None
+    assert (loop.phase(), loop.record.flags) == (Phase.DEPLOYING, frozenset({Flag.HELD}))
+    assert loop.record.reasons == (
+        f"no deployment has live traffic, though {OLD} could serve: give one all of it, or set `adopt: true`",
+    )
+    assert NEW not in loop.azure.deployments
+
+    loop.azure.traffic = {OLD: 100}
+    loop.look()
+    assert (NEW in loop.azure.deployments, loop.record.live) == (True, OLD)
+
+
+def test_an_endpoint_without_live_traffic_is_begun_anew_when_the_policy_adopts_it() -> None:
+    loop = registered(Loop(Azure({}, deployments={OLD: "Succeeded"}, models={OLD: V1.id})), V1, V2)
+    loop.policy = POLICY.model_copy(update={"adopt": True})
+    loop.look()
+
+    assert loop.record is not None
+    assert (NEW in loop.azure.deployments, loop.record.live) == (True, None)
+
+
+@pytest.mark.parametrize("state", ["Failed", "Creating", "Deleting"])
+def test_a_deployment_that_cannot_serve_is_in_nobodys_way_on_an_empty_endpoint(state: str) -> None:
+    loop = registered(Loop(Azure({}, deployments={"theirs": state})), V2)
+    loop.look()
+
+    assert loop.azure.deployments[NEW] == "Creating"
+
+
+def test_what_a_failed_first_version_left_is_in_nobodys_way() -> None:
+    loop = deployed(registered(Loop(Azure()), V1))
+    loop.look(smoke=Smoke(False, "answered 500"))
+    assert (loop.phase(), loop.azure.deployments) == (Phase.FAILED, {OLD: "Succeeded"})
+
+    registered(loop, V1, V2)
+    loop.look()
+
+    assert loop.azure.deployments[NEW] == "Creating"
+
+
 def test_an_endpoint_in_other_hands_is_not_touched_by_the_end_of_the_rollout_either() -> None:
     loop = registered(Loop(Azure({"a": 100}, {"b": 20}, deployments={"a": "Succeeded", "b": "Succeeded"})), V2)
     loop.look()
@@ -103,6 +149,29 @@ def test_a_target_waits_for_the_one_before_it() -> None:
 
     loop.look()
     assert NEW in loop.azure.deployments
+
+
+def test_the_time_in_which_an_earlier_target_bakes_is_not_taken_from_the_time_to_start() -> None:
+    loop = registered(old_is_live(), V1, V2)
+    for _ in range(5):
+        loop.look(DAY, earlier_target="waits for target staging, which is at version 2 (full)")
+        assert loop.phase() is Phase.DEPLOYING
+
+    loop.azure.traffic = {"a": 60, "b": 40}
+    loop.look(timedelta(hours=23))
+    assert loop.phase() is Phase.DEPLOYING
+    loop.look(2 * HOUR)
+    assert loop.phase() is Phase.FAILED, "once it is its turn, the start has its own deadline"
+
+
+def test_a_target_fails_with_the_reason_when_the_one_before_it_ended_without_the_version() -> None:
+    loop = registered(old_is_live(), V1, V2)
+    loop.look(earlier_target="waits for target staging")
+    loop.look(earlier_failed="target staging ended rolled_back with version 2")
+
+    assert loop.record is not None
+    assert (loop.phase(), loop.azure.deployments) == (Phase.FAILED, {OLD: "Succeeded"})
+    assert loop.record.reasons[0] == "target staging ended rolled_back with version 2"
 
 
 def test_a_failed_deployment_that_somebody_gave_traffic_is_not_deleted() -> None:
