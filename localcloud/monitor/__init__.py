@@ -16,6 +16,7 @@ from localcloud.monitor.alert_conditions import AlertConditions
 from localcloud.monitor.alerts import Alerts
 from localcloud.monitor.alerts_arm import AlertsArm
 from localcloud.monitor.capacity import CapacitySamples
+from localcloud.monitor.custom_metrics import CustomMetrics
 from localcloud.monitor.ingestion import IngestionApi
 from localcloud.monitor.logs_api import LogsApi
 from localcloud.monitor.metric_values import MetricValues
@@ -40,12 +41,13 @@ def setup(app: web.Application, cloud: Cloud) -> None:
         store.hold()
         cloud.pace.on_step("ingestion", store.release)
     capacity = CapacitySamples(cloud)
-    metrics = MetricValues(store, capacity, settings.minute_seconds)
+    custom = CustomMetrics(store.clock, kept)
+    metrics = MetricValues(store, capacity, custom, settings.minute_seconds)
     notifier = Notifier(settings.minute_seconds, cloud.ca_file)
     conditions = AlertConditions(store, metrics, settings.mirrored_rows_in_traffic_log)
     alerts = Alerts(cloud, conditions, notifier)
     LogsApi(settings, store, cloud.faults).add_routes(app.router)
-    MetricsApi(settings.region, metrics).add_routes(app.router)
+    MetricsApi(settings.region, metrics, custom, cloud.faults).add_routes(app.router)
     IngestionApi(settings, store).add_routes(app.router)
     AlertsArm(alerts, notifier).add_routes(app.router)
 

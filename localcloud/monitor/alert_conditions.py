@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from localcloud.monitor import kql
-from localcloud.monitor.aggregations import aggregate
+from localcloud.monitor.aggregations import aggregate, single
 from localcloud.monitor.alert_rules import Criterion, Rule
 from localcloud.monitor.metric_filter import Filter
 from localcloud.monitor.metric_values import MetricValues
@@ -78,7 +78,7 @@ class AlertConditions:
     def _metric_values(self, scope: str, line: Criterion, first: int, end: int) -> Iterator[Measured]:
         assert line.metric is not None
         for series in self._metrics.series(scope, line.metric, Filter(line.dimensions), first, end):
-            value = aggregate(line.aggregation, list(series.grains.values()))
+            value = series.whole(line.aggregation)
             yield Measured(series.dimensions, value, line.met(value))
 
     def _logs(self, rule: Rule) -> Evaluation:
@@ -112,11 +112,11 @@ def _log_observations(line: Criterion, rows: list[dict[str, Any]]) -> Iterator[O
         if all(kept.keeps(values[name]) for name, kept in line.dimensions.items()):
             groups[tuple(sorted(values.items()))].append(row)
     for key, members in groups.items():
-        numbers = [_number(row.get(line.measure)) for row in members] if line.measure else [1.0] * len(members)
-        known = [number for number in numbers if number is not None]
+        numbers = [_number(row.get(line.measure)) for row in members] if line.measure else []
+        known = [single(number) for number in numbers if number is not None]
         if line.measure and not known:
             continue
-        value = aggregate(line.aggregation, known)
+        value = aggregate(line.aggregation, known) if line.measure else float(len(members))
         yield Observation(key, (Measured(dict(key), value, line.met(value)),), _target(line, key, members))
 
 

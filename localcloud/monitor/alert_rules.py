@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from localcloud.monitor.custom_metrics import AGGREGATIONS
 from localcloud.monitor.metric_definitions import NAMESPACES, Metric, namespace_of
 from localcloud.monitor.metric_filter import Kept
 from localcloud.monitor.timespans import duration
@@ -67,6 +68,10 @@ class Rule:
     window: timedelta
     frequency: timedelta
     stateful: bool
+    mute: timedelta
+    """How long a stateless rule stays silent after it fired."""
+    time_to_resolve: timedelta | None
+    """How long a log rule has to be clean; None for the documented time."""
     action_groups: tuple[str, ...]
     """ARM ids, lower case."""
     custom_properties: Mapping[str, str]
@@ -106,6 +111,8 @@ def _metric_rule(rule_id: str, name: str, properties: Json) -> Rule:
         scopes=scopes,
         criteria=_several([_metric_criterion(scopes[0], line, validated) for line in criteria["allOf"]]),
         stateful=bool(properties.get("autoMitigate", True)),
+        mute=timedelta(),
+        time_to_resolve=None,
         action_groups=tuple(str(action["actionGroupId"]).lower() for action in actions),
         custom_properties=custom,
         **_common(name, properties),
@@ -136,11 +143,29 @@ def _log_rule(rule_id: str, name: str, properties: Json) -> Rule:
         kind="scheduledQueryRules",
         scopes=tuple(str(scope) for scope in properties["scopes"]),
         criteria=(criterion,),
-        stateful=bool(properties.get("autoMitigate", True)),
+        **_silence(properties),
         action_groups=tuple(str(group).lower() for group in actions.get("actionGroups") or ()),
         custom_properties=dict(actions.get("customProperties") or {}),
         **_common(name, properties),
     )
+
+
+def _silence(properties: Json) -> dict[str, Any]:
+    """When a log rule is silent: `autoMitigate` (stateful), `muteActionsDuration` (stateless rules only) and
+    `resolveConfiguration.timeToResolve`."""
+    stateful = bool(properties.get("autoMitigate", True))
+    mute = properties.get("muteActionsDuration")
+    if mute and stateful:
+        raise ValueError(
+            "muteActionsDuration: only with autoMitigate false; a stateful alert is silent until it resolves"
+        )
+    resolve = properties.get("resolveConfiguration") or {}
+    to_resolve = resolve.get("timeToResolve") if resolve.get("autoResolved", True) else None
+    return {
+        "stateful": stateful,
+        "mute": duration(str(mute)) if mute else timedelta(),
+        "time_to_resolve": duration(str(to_resolve)) if to_resolve else None,
+    }
 
 
 def _common(name: str, properties: Json) -> dict[str, Any]:
@@ -163,6 +188,9 @@ def _common(name: str, properties: Json) -> dict[str, Any]:
 def _metric_criterion(scope: str, line: Json, validated: bool) -> Criterion:
     namespace = str(line.get("metricNamespace") or namespace_of(scope) or "")
     metric = NAMESPACES.get(namespace.lower(), {}).get(str(line["metricName"]).lower())
+    if namespace and namespace.lower() not in NAMESPACES:  # a custom metric, which may not have been sent yet
+        metric = Metric(str(line["metricName"]), "Unspecified", AGGREGATIONS, custom=namespace)
+        validated = False
     if metric is None:
         if validated:
             raise ValueError(f"there is no metric {line['metricName']} in the namespace {namespace!r}")

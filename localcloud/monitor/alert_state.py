@@ -1,8 +1,8 @@
 """When an alert fires and when it resolves: one instance per combination of dimension values, without any I/O.
 
 Fired once, then silent until Resolved: three clean checks for a metric rule; for a log rule a clean time that follows
-from its frequency. A stateless rule (autoMitigate false) never resolves and fires again while it is met. No data is a
-clean check (UNCONFIRMED in Azure): a deployment that lost its traffic lets its alert resolve.
+from its frequency. A stateless rule (autoMitigate false) never resolves and fires again while it is met and not mute.
+No data is a clean check (UNCONFIRMED in Azure): a deployment that lost its traffic lets its alert resolve.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Instance:
         return self._resolve() if self._clean_for_long_enough(rule, now, minute) else None
 
     def _observe_stateless(self, rule: Rule, alerting: bool, now: datetime, minute: timedelta) -> Change | None:
-        pause = _scaled(rule.frequency, minute)
+        pause = _scaled(max(rule.frequency, rule.mute), minute)
         if not alerting or (self.last_fired_at is not None and now - self.last_fired_at < pause):
             return None
         return self._fire(now)
@@ -72,7 +72,7 @@ class Instance:
         if not rule.of_logs:
             return self.clean_checks >= _CLEAN_CHECKS
         assert self.clean_since is not None
-        return now - self.clean_since >= _scaled(log_clean_time(rule.frequency), minute)
+        return now - self.clean_since >= _scaled(rule.time_to_resolve or log_clean_time(rule.frequency), minute)
 
 
 def log_clean_time(frequency: timedelta) -> timedelta:

@@ -34,6 +34,8 @@ class Metric:
     """Dimension -> SQL over the traffic rows (None: the metric does not come from them)."""
     traffic: str | None = None
     """SQL of one grain's value over the traffic rows."""
+    custom: str = ""
+    """The namespace of a custom metric."""
     capacity: bool = False
     """Whether it is the sampled number of instances."""
 

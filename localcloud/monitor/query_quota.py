@@ -17,7 +17,7 @@ from localcloud.monitor.kql_errors import QueryRefused
 from localcloud.settings import Settings
 
 _QUEUE = 200
-_QUEUED_MINUTES = 3
+_QUEUED_SECONDS = 180.0
 
 
 @dataclass
@@ -32,7 +32,6 @@ class QueryQuota:
 
     def __init__(self, settings: Settings) -> None:
         self._rate, self._period = settings.log_queries_per_half_minute, settings.minute_seconds / 2
-        self._longest_queued = _QUEUED_MINUTES * settings.minute_seconds
         self._callers: dict[str, _Caller] = defaultdict(
             lambda: _Caller(asyncio.Semaphore(settings.log_queries_at_once))
         )
@@ -46,7 +45,7 @@ class QueryQuota:
             raise _throttled("The queue of queries is full.")
         used.queued += 1
         try:
-            async with asyncio.timeout(self._longest_queued):
+            async with asyncio.timeout(_QUEUED_SECONDS):
                 await used.at_once.acquire()
         except TimeoutError:
             raise _throttled("The query waited in the queue for too long.") from None
