@@ -70,8 +70,8 @@ class OnlineDeployments:
         name = request.match_info["deployment"]
         known = endpoint.deployments.get(name.lower())
         resource_id = f"{endpoint.arm_id}/deployments/{name}"
-        self._operations.refuse_overlap(resource_id, endpoint.arm_id)
         self._check_endpoint(endpoint)
+        self._operations.refuse_overlap(resource_id, endpoint.arm_id)
         properties = deployment_properties(body.get("properties") or {})
         sku = {key: value for key, value in (body.get("sku") or {}).items() if value is not None}
         wanted = Deployment(

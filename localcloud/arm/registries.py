@@ -28,6 +28,9 @@ from localcloud.arm.requests import json_body
 from localcloud.arm.store import Store
 from localcloud.seams import AzureError, Cloud, Json
 
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+"""Sent with empty bodies too."""
+
 
 class Registries:
     """The handlers of the registry that are not assets."""
@@ -111,10 +114,10 @@ class Registries:
         if task is None:
             raise not_found(f"operation {request.match_info['operation']}")
         if not task.done():
-            return web.Response(status=202, headers=retry_soon(self._cloud.settings.endpoint_seconds))
+            return web.Response(status=202, headers={**_JSON, **retry_soon(self._cloud.settings.endpoint_seconds)})
         if error := task.exception():
             raise AzureError(500, "ImportFailed", str(error))
-        return web.Response(status=204)
+        return web.Response(status=204, headers=_JSON)
 
     async def stop(self) -> None:
         """Cancel what still runs, at shut-down."""

@@ -68,14 +68,22 @@ class ArmCloud:
         return f"{self.workspace_id}/onlineEndpoints/{name}"
 
     def ended(self, accepted: requests.Response) -> dict[str, Any]:
-        """Poll an accepted operation to its end and give its status body."""
+        """Poll an accepted operation to its end (where operations are stepped, let it end); gives its status body."""
+        assert accepted.ok, accepted.text
         uri = accepted.headers["Azure-AsyncOperation"]
 
         def status() -> dict[str, Any] | None:
+            if "operations" in self.stack.settings.stepped:
+                self.step()
             body: dict[str, Any] = self.call("GET", uri).json()
             return body if body["status"] != "Updating" else None
 
         return until(status)
+
+    def step(self) -> None:
+        """Let every operation end that waits for it."""
+        url = f"{self.url}/localcloud/step"
+        requests.post(url, json={"what": "operations"}, timeout=10).raise_for_status()
 
     def model(self, name: str, version: str | None = None) -> Model:
         """A registered model of one real file that scikit-learn can load."""
