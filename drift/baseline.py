@@ -12,7 +12,7 @@ from cloud.blobs import Blobs
 from cloud.errors import Conflict, Permanent
 from drift.context import Context, Watched
 from drift.store import DATA, Place, baseline_name
-from export.dataset import read
+from drift.traffic import rows
 
 if TYPE_CHECKING:
     import pyarrow
@@ -52,7 +52,7 @@ def _first_window(blobs: Blobs, place: Place, until: datetime, window: timedelta
     stored = blobs.read(DATA, name)
     if stored is not None and stored.metadata.get("source") == FIRST_WINDOW:
         return _parquet(stored.data)
-    table = read(blobs, place.policy, place.target, place.endpoint, until - window, until)
+    table = rows(blobs, place, until - window, until)
     if len(table) >= least_rows:
         etag = stored.etag if stored else None
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cloud.errors import Permanent, Temporary
 from drift.context import Context, Watched, find, watched
-from drift.retrain import retrain
+from drift.retrain import follow, retrain
 from drift.store import Place, has_result
 from drift.work import measure_endpoint
 from export.dataset import exported_until
@@ -62,6 +62,8 @@ def run(context: Context, message: dict[str, Any], now: datetime) -> None:
         _measure(context, one, now)
     except Temporary as error:
         logger.warning("drift of %s is measured later: %s", place.path, error)
+    except Permanent as error:
+        logger.error("drift of %s: %s", place.path, error)
 
 
 def _measure(context: Context, one: Watched, now: datetime) -> None:
@@ -78,6 +80,7 @@ def _measure(context: Context, one: Watched, now: datetime) -> None:
         if not has_result(context.blobs, one.place, until):
             result = measure_endpoint(context, one, settings, until, now)
             logger.info("drift of %s until %s: %s", one.place.path, result["until"], result["status"])
+            follow(context, one, now)
     finally:
         lease.release()
 
@@ -91,6 +94,9 @@ def _retrain(context: Context, one: Watched, message: dict[str, Any], now: datet
         answer = retrain(context, one, f"alert {message['retrain']}", now)
     except Temporary as error:
         context.queues.send(QUEUE, message, delay=error.retry_after)
+        return
+    except Permanent as error:
+        logger.error("retraining of %s: %s", one.place.path, error)
         return
     logger.info("retraining of %s: %s (%s)", one.place.path, answer.job or "not started", answer.reason)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cloud.errors import Permanent
 from drift.frames import Comparable
 
 
@@ -52,7 +53,12 @@ def measure(frames: Comparable, share: float) -> Measured | None:
         return _measured(frames, share)
     except Exception:  # one bad column loses Evidently's whole report, with whatever exception numpy has for it
         rest = _without_failing(frames, share)
-        return _measured(rest, share) if rest.kinds else None
+    if not rest.kinds:
+        return None
+    try:
+        return _measured(rest, share)
+    except Exception as error:
+        raise Permanent(f"Evidently measures each feature, but not all together: {error}") from error
 
 
 def _without_failing(frames: Comparable, share: float) -> Comparable:

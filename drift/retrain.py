@@ -2,23 +2,28 @@
 
 The intent is written before the job is submitted and marked as started after it. A job's name follows from what caused
 it, so an intent that was left open by a crash is carried out under the same name, and a cause that is delivered twice
-within the cooldown starts one job.
+within the cooldown starts one job. A job that fails later is noted and said; the cooldown holds for it too, so that a
+training that always fails is not tried at every look.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from cloud.errors import Conflict, Permanent
+from cloud.errors import CloudError, Conflict, Permanent
 from drift.context import Context, Watched
 from drift.store import STATE, Place, stamp
 from policy.model import Retrain
 
 POLICIES = "policies"
+COMPLETED = "Completed"
+FAILED = ("Failed", "Canceled")
+logger = logging.getLogger("understudy.drift")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class Training:
     asked: str
     started: str | None = None
     problem: str | None = None
+    failed: str | None = None
+    """Azure's word for a job that ended without a model."""
+    completed: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,29 @@ def retrain(context: Context, one: Watched, cause: str, now: datetime) -> Answer
         return _submit(context, one, settings, training, etag, now)
     except Conflict:
         return Answer(None, "another worker is starting one")
+
+
+def follow(context: Context, one: Watched, now: datetime) -> None:
+    """Note how the last job ended: at most one question to Azure, and none once its end is known.
+
+    Called after a measurement, so once per the policy's `drift.every`; an answer that does not come waits for the next.
+    """
+    try:
+        training, etag = _load(context, one.place)
+        if training is None or training.started in (None, stamp(now)) or training.failed or training.completed:
+            return
+        status = context.jobs.status(one.workspace, training.job)
+        if status is None or status in FAILED:
+            training = replace(training, failed=status or "not found")
+            where = f"see the logs of job {training.job} in workspace {one.workspace.workspace}"
+            logger.warning("retraining of %s ended as %s: %s", one.place.path, training.failed, where)
+        elif status == COMPLETED:
+            training = replace(training, completed=True)
+        else:
+            return
+        _save(context, one.place, training, etag)
+    except CloudError as error:
+        logger.warning("retraining of %s: how its job is doing is not known now: %s", one.place.path, error)
 
 
 def job_name(place: Place, cause: str, before: str = "") -> str:
@@ -100,7 +131,10 @@ def _load(context: Context, place: Place) -> tuple[Training | None, str | None]:
     stored = context.blobs.read(STATE, _name(place))
     if stored is None:
         return None, None
-    return Training(**json.loads(stored.data)), stored.etag
+    try:
+        return Training(**json.loads(stored.data)), stored.etag
+    except (ValueError, TypeError) as error:
+        raise Permanent(f"{STATE}/{_name(place)} says nothing about a retraining ({error}); delete it") from error
 
 
 def _save(context: Context, place: Place, training: Training, etag: str | None) -> str:

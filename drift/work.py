@@ -16,7 +16,7 @@ from drift.measure import Measured, measure
 from drift.messages import feature, messages, overall
 from drift.retrain import retrain
 from drift.store import DATA, report_name, save_result, stamp
-from export.dataset import read
+from drift.traffic import rows
 from policy.model import Drift
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def measure_endpoint(context: Context, one: Watched, settings: Drift, until: dat
     `status` is `measured`, `not enough data` (never drift) or `not possible`, with the reason. Temporary: nothing was
     saved, the whole is to be done again.
     """
+    import pyarrow
+
     place = one.place
     result: dict[str, Any] = {
         "policy": place.policy,
@@ -45,13 +47,15 @@ def measure_endpoint(context: Context, one: Watched, settings: Drift, until: dat
         result |= _compared(context, one, settings, until, now)
     except Permanent as error:
         result |= {"status": "not possible", "reason": error.reason}
+    except (pyarrow.ArrowException, ValueError) as error:  # data of a kind that nobody thought of
+        result |= {"status": "not possible", "reason": f"{type(error).__name__}: {error}"}
     save_result(context.blobs, place, until, result)
     return result
 
 
 def _compared(context: Context, one: Watched, settings: Drift, until: datetime, now: datetime) -> dict[str, Any]:
     place, since = one.place, until - settings.window
-    current = read(context.blobs, place.policy, place.target, place.endpoint, since, until)
+    current = rows(context.blobs, place, since, until)
     reference = baseline(context, one, until, settings.window, LEAST_ROWS)
     counts = {"rows": len(current), "baseline_rows": len(reference)}
     if min(counts.values()) < LEAST_ROWS:

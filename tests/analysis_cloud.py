@@ -78,9 +78,13 @@ class AnalysisCloud:
         return Datastores(Arm(url, url, credential()), credential(), own_account=self.env["UNDERSTUDY_BLOB_URL"])
 
     @cached_property
-    def jobs(self) -> Jobs:
+    def models(self) -> Models:
         metadata = json.loads(self.env["UNDERSTUDY_AML_CLOUD_METADATA"])
-        return Jobs(Models(credential(), cloud_name=self.env["UNDERSTUDY_AML_CLOUD_NAME"], cloud_metadata=metadata))
+        return Models(credential(), cloud_name=self.env["UNDERSTUDY_AML_CLOUD_NAME"], cloud_metadata=metadata)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self.models)
 
     def visible(self) -> datetime:
         """The time from which on everything logged until now can be queried, rounded up to a whole second."""

@@ -6,17 +6,20 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 
 from cloud.insights import Insights
+from cloud.jobs import Jobs
 from cloud.models import Place as Workspace
 from drift.context import Context
 from drift.doors import queue_due, run
 from drift.retrain import job_name
-from drift.store import Place
+from drift.store import Place, latest_result, save_result
 from policy.model import Policy, Target
 from tests.analysis_cloud import AnalysisCloud, input_line, output_line
 
@@ -49,7 +52,7 @@ def people(rows: int, *, age: float) -> list[dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def baseline(analysis: AnalysisCloud) -> None:
     lines = ["age,code", *(f"{row['age']},{row['code']}" for row in people(300, age=40))]
-    analysis.cloud.blobs.upload("azureml-blobstore", "baselines/reference.csv", "\n".join(lines).encode())  # type: ignore[attr-defined]
+    analysis.cloud.blobs.upload("azureml-blobstore", "baselines/reference.csv", "\n".join(lines).encode())
 
 
 def traffic(analysis: AnalysisCloud, one: Known, rows: int, *, age: float) -> None:
@@ -150,13 +153,61 @@ def test_a_baseline_that_is_not_there_is_said_in_the_result(analysis: AnalysisCl
     assert "paths/gone.parquet" in result["reason"]
 
 
+def test_mirrored_requests_are_measured_once(analysis: AnalysisCloud) -> None:
+    one = known(analysis)
+    analysis.export(one, datetime.now(UTC) - timedelta(seconds=5))
+    for number, person in enumerate(people(60, age=40)):
+        for deployment in ("live", "a-shadow")[: 2 - number % 2]:
+            lines = input_line(f"r{number}", [person]), output_line(f"r{number}", [0.5])
+            analysis.log(one[1], one[2], deployment, *lines)
+    analysis.export(one, analysis.visible())
+    [result] = measured(analysis, context(analysis, one))
+    assert result["rows"] == 60
+
+
+def test_the_newest_result_is_read_without_a_listing(analysis: AnalysisCloud) -> None:
+    one = known(analysis)
+    assert latest_result(analysis.blobs, place(one)) is None
+    traffic(analysis, one, 60, age=40)
+    given = context(analysis, one)
+    measured(analysis, given)
+    analysis.export(one, analysis.visible())
+    last = measured(analysis, given)[-1]
+    assert latest_result(analysis.blobs, place(one)) == last
+    before = datetime.fromisoformat(last["until"]) - timedelta(hours=1)
+    save_result(analysis.blobs, place(one), before, {"until": "an hour before"})
+    assert latest_result(analysis.blobs, place(one)) == last
+
+
+def test_data_that_cannot_be_compared_is_said_in_the_result(
+    analysis: AnalysisCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise pyarrow.ArrowInvalid("no such number")
+
+    one = known(analysis)
+    traffic(analysis, one, 60, age=40)
+    monkeypatch.setattr("drift.work.comparable", refuse)
+    [result] = measured(analysis, context(analysis, one))
+    assert (result["status"], result["reason"]) == ("not possible", "ArrowInvalid: no such number")
+
+
+def test_whole_numbers_beyond_the_exact_floats_do_not_end_the_measurement(analysis: AnalysisCloud) -> None:
+    one = known(analysis)
+    traffic(analysis, one, 60, age=40)
+    for request, value in (("big", 2**53 + 1), ("small", 0.5)):
+        analysis.log(one[1], one[2], "blue", input_line(request, [{"extra": value}]), output_line(request, [0.5]))
+        analysis.export(one, analysis.visible())
+    assert measured(analysis, context(analysis, one))[-1]["status"] == "measured"
+
+
 def test_a_new_baseline_file_replaces_the_copy(analysis: AnalysisCloud) -> None:
     one = known(analysis)
     traffic(analysis, one, 60, age=60)
     given = context(analysis, one)
     assert measured(analysis, given)[-1]["overall"]["dataset_drift"] is True
     lines = ["age,code", *(f"{row['age']},{row['code']}" for row in people(200, age=60))]
-    analysis.cloud.blobs.upload("azureml-blobstore", "baselines/reference.csv", "\n".join(lines).encode())  # type: ignore[attr-defined]
+    analysis.cloud.blobs.upload("azureml-blobstore", "baselines/reference.csv", "\n".join(lines).encode())
     analysis.export(one, analysis.visible())
     last = measured(analysis, given)[-1]
     assert (last["baseline_rows"], last["overall"]["dataset_drift"]) == (200, False)
@@ -184,8 +235,8 @@ def test_what_application_insights_did_not_take_is_sent_with_the_next_look(analy
 
 JOB = """
 type: command
-command: "true"
-environment: azureml:{}/environments/e/versions/1
+command: "{command}"
+environment: azureml:{scope}/environments/e/versions/1
 compute: azureml:cpu
 """
 
@@ -195,11 +246,11 @@ def workspace(analysis: AnalysisCloud) -> Workspace:
     return Workspace(settings.subscription_id, settings.resource_group, settings.workspace)
 
 
-def upload_job(analysis: AnalysisCloud) -> None:
+def upload_job(analysis: AnalysisCloud, *, name: str = "train.yml", command: str = "true") -> None:
     where = workspace(analysis)
     group = f"/subscriptions/{where.subscription_id}/resourceGroups/{where.resource_group}"
-    text = JOB.format(f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{where.workspace}")
-    analysis.blobs.write("policies", "train.yml", text.encode())
+    scope = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{where.workspace}"
+    analysis.blobs.write("policies", name, JOB.format(scope=scope, command=command).encode())
 
 
 def test_drift_starts_one_retraining_and_then_cools_down(analysis: AnalysisCloud) -> None:
@@ -241,6 +292,79 @@ def test_the_same_alert_after_the_cooldown_starts_another_job(analysis: Analysis
         jobs.add(json.loads(state.data)["job"])
     assert len(jobs) == 2
     assert all(analysis.jobs.status(workspace(analysis), job) for job in jobs)
+
+
+class CountingJobs(Jobs):
+    """The real jobs, with a count of the questions."""
+
+    asked = 0
+
+    def status(self, workspace: Workspace, name: str) -> str | None:
+        self.asked += 1
+        return super().status(workspace, name)
+
+
+def test_a_training_job_that_fails_is_noted_once_and_the_cooldown_still_holds(
+    analysis: AnalysisCloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    upload_job(analysis, name="fails.yml", command="exit 3")
+    one = known(analysis, retrain={"job": "fails.yml", "after": ["alert"], "cooldown": "1h"})
+    where, given = place(one), context(analysis, one)
+    message = {"policy": where.policy, "target": where.target, "endpoint": where.endpoint, "retrain": "rule-1"}
+    run(given, message, datetime.now(UTC))
+    job = training(analysis, where)["job"]
+    end = monotonic() + 20
+    while analysis.jobs.status(workspace(analysis), job) != "Failed":
+        assert monotonic() < end, "the job does not fail"
+        sleep(0.05)
+
+    jobs = CountingJobs(analysis.models)
+    given = replace(given, jobs=jobs)
+    for _ in range(3):
+        analysis.export(one, analysis.visible())
+        measured(analysis, given)
+        measured(analysis, given)
+    assert (training(analysis, where)["failed"], jobs.asked) == ("Failed", 1)
+    assert f"ended as Failed: see the logs of job {job}" in caplog.text
+    run(given, {**message, "retrain": "rule-2"}, datetime.now(UTC))
+    assert training(analysis, where)["job"] == job
+
+
+def test_a_training_job_that_has_completed_is_asked_about_no_more(analysis: AnalysisCloud) -> None:
+    upload_job(analysis)
+    one = known(analysis, retrain={"job": "train.yml", "after": ["alert"], "cooldown": "1h"})
+    where, jobs = place(one), CountingJobs(analysis.models)
+    given = replace(context(analysis, one), jobs=jobs)
+    message = {"policy": where.policy, "target": where.target, "endpoint": where.endpoint, "retrain": "rule-1"}
+    run(given, message, datetime.now(UTC))
+    end = monotonic() + 20
+    while analysis.jobs.status(workspace(analysis), training(analysis, where)["job"]) != "Completed":
+        assert monotonic() < end, "the job does not complete"
+        sleep(0.05)
+    before = jobs.asked
+    for _ in range(2):
+        analysis.export(one, analysis.visible())
+        measured(analysis, given)
+    assert (training(analysis, where)["completed"], training(analysis, where)["failed"]) == (True, None)
+    assert jobs.asked == before + 1
+
+
+def training(analysis: AnalysisCloud, where: Place) -> dict[str, Any]:
+    state = analysis.blobs.read("state", f"retrain/{where.path}.json")
+    assert state is not None
+    found: dict[str, Any] = json.loads(state.data)
+    return found
+
+
+def test_a_state_that_is_none_stops_the_retraining_and_no_message(
+    analysis: AnalysisCloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = known(analysis, retrain={"job": "train.yml", "after": ["alert"], "cooldown": "1h"})
+    where = place(one)
+    analysis.blobs.write("state", f"retrain/{where.path}.json", b"[]")
+    message = {"policy": where.policy, "target": where.target, "endpoint": where.endpoint, "retrain": "rule-1"}
+    run(context(analysis, one), message, datetime.now(UTC))
+    assert "says nothing about a retraining" in caplog.text
 
 
 def test_an_alert_starts_nothing_when_the_policy_retrains_after_drift_only(analysis: AnalysisCloud) -> None:
