@@ -49,6 +49,7 @@ def test_a_long_model_and_a_long_version_are_both_cut_and_both_still_told() -> N
 
 def test_a_model_that_begins_with_a_digit_gets_a_letter_first() -> None:
     assert named("2fast").startswith("m2fast-2-")
+    assert re.fullmatch(r"m2{11}-9{12}-[0-9a-f]{6}", named("2" * 60, "9" * 60)), "and stays within the limit"
 
 
 def test_a_version_that_is_registered_again_never_gets_the_old_name() -> None:

@@ -7,7 +7,18 @@ from datetime import timedelta
 from rollout.observation import Smoke
 from rollout.phases import Phase
 from tests.rollout.azure import Azure, Loop
-from tests.rollout.journey import DAY, HOUR, POLICY_WITH_TWO_CANARIES, WELL, deployed, done, old_is_live, registered
+from tests.rollout.journey import (
+    DAY,
+    HOUR,
+    POLICY_WITH_TWO_CANARIES,
+    WELL,
+    awaiting_approval,
+    deployed,
+    done,
+    old_is_live,
+    registered,
+    waiting,
+)
 from tests.rollout.world import HARM, NEW, OLD, SAFE, UNKNOWN, V1, V2, alert, command, policy_of, versions
 
 
@@ -158,3 +169,21 @@ def test_a_first_version_that_fails_its_smoke_test_never_gets_traffic_and_is_del
     loop.azure.deploy()
 
     assert loop.azure.deployments == {}
+
+
+def test_an_approval_says_how_long_it_is_still_waited_for() -> None:
+    loop = awaiting_approval()
+    loop.look(DAY)
+
+    assert loop.record is not None
+    left = timedelta(days=2) - (loop.now - loop.record.entered)
+    assert loop.record.reasons == (f"waiting for approval, {left.total_seconds():.0f} s left",)
+
+
+def test_a_wait_is_over_when_its_time_has_just_passed() -> None:
+    loop = waiting()
+    loop.look(timedelta(minutes=59, seconds=59))
+    assert loop.phase() is Phase.WAITING
+    loop.look(timedelta(seconds=1))
+
+    assert loop.phase() is Phase.CHECKING

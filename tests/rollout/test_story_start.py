@@ -185,3 +185,17 @@ def test_a_failed_deployment_that_somebody_gave_traffic_is_not_deleted() -> None
     assert loop.azure.deployments[NEW] == "Canceled"
     assert loop.record is not None
     assert loop.record.flags == frozenset({Flag.HELD})
+
+
+@pytest.mark.parametrize(("state", "phase"), [("Failed", Phase.DEPLOYING), ("Succeeded", Phase.DONE)])
+def test_a_version_that_a_person_gave_all_live_traffic_is_done_when_it_serves_and_waits_when_it_does_not(
+    state: str, phase: Phase
+) -> None:
+    loop = registered(old_is_live(), V1, V2)
+    loop.azure.deployments[NEW] = state
+    loop.azure.traffic = {NEW: 100}
+
+    loop.look()
+
+    assert (loop.phase(), loop.azure.traffic, loop.azure.under_way) == (phase, {NEW: 100}, None)
+    assert loop.azure.deployments[NEW] == state, "what serves live traffic is not deleted"
