@@ -18,7 +18,7 @@ from rollout.phases import Flag, Phase
 from rollout.place import Place
 from rollout.record import Record, Tried
 from rollout.rollback import go_back, rolling_back, superseded_in_service
-from rollout.steps import forward
+from rollout.steps import BLIND_WITHIN, forward
 from rollout.traffic import is_foreign, nowhere_back, wanted
 from rollout.verdict import Outcome, Verdict, judge
 
@@ -51,7 +51,7 @@ def decide(
     if look.record.phase is Phase.ROLLING_BACK:
         return rolling_back(look)
     verdict = _verdict(look)
-    look = replace(look, record=_measured(look.record, verdict), verdict=verdict)
+    look = replace(look, record=_measured(look, verdict), verdict=verdict)
     cause, newer = _harm(look), _newer(look)
     if cause is not None and newer is not None and seen.endpoint and nowhere_back(look.record, seen.endpoint):
         return superseded_in_service(look, cause, newer.version)
@@ -123,10 +123,17 @@ def _verdict(look: Look) -> Verdict | None:
     return judge(look.policy.gates, look.seen.evidence, shadow=bool(mirror))
 
 
-def _measured(record: Record, verdict: Verdict | None) -> Record:
-    if verdict is None:
-        return record
-    return replace(record, evidence=verdict.measured)
+def _measured(look: Look, verdict: Verdict | None) -> Record:
+    """The record with the findings, and with the time at which evidence was last read."""
+    record = look.record
+    if verdict is not None:
+        return replace(record, evidence=verdict.measured, evidence_at=look.now)
+    late = look.now - record.next_look if record.next_look else timedelta()
+    seen = record.evidence_at or record.since
+    if seen is not None and late >= BLIND_WITHIN:
+        # Nobody looked for a day: that is not blindness, and this one failed read must not count for it.
+        return replace(record, evidence_at=seen + late)
+    return record
 
 
 def _harm(look: Look) -> str | None:

@@ -43,6 +43,12 @@ class Look:
         return self.now - self.record.since if self.record.since else timedelta()
 
     @property
+    def blind(self) -> timedelta:
+        """Time since evidence of this step was last read, or since its split was read back when none ever was."""
+        seen = self.record.evidence_at or self.record.since
+        return self.now - seen if seen else timedelta()
+
+    @property
     def stopped(self) -> str:
         """Why the rollout may not go forward, or nothing."""
         if Flag.PAUSED in self.record.flags:

@@ -24,7 +24,7 @@ S = TypeVar("S", Approval, Wait, Full, Retire, Check)
 
 SMOKE_WITHIN = timedelta(minutes=15)
 BLIND_WITHIN = timedelta(hours=24)
-"""How long a bake waits for evidence that cannot be read before the traffic goes back."""
+"""How long a bake waits for evidence: without any the traffic goes back, with too little the rollout goes on."""
 
 
 def forward(look: Look) -> Decision:
@@ -123,21 +123,43 @@ def waiting(look: Look) -> Decision | Enter:
 
 
 def full(look: Look) -> Decision | Enter:
-    """All live traffic on the candidate; harm is watched for the bake, which must not be blind."""
+    """All live traffic on the candidate; the bake ends on evidence that it is safe.
+
+    Too few requests for a verdict lengthen it by a day at most. A day without any evidence goes back.
+    """
     step = _step(look, Full)
     ready = look.toward_split()
     if isinstance(ready, Decision):
         return _unless_overdue(look, ready, step.bake + BLIND_WITHIN)
-    # A first version has nothing to be compared with and nothing to go back to.
-    seeing = ready.verdict is not None or ready.record.live is None
-    if ready.record.passed or (ready.lasted >= step.bake and seeing):
-        if ready.stopped:
-            return ready.stay(ready.stopped)
-        return Enter(ready, ready.record.step + 1, "the bake is over")
-    if ready.lasted > step.bake + BLIND_WITHIN:
+    over = ready.lasted - step.bake
+    baked = "passed by an alert or a person" if ready.record.passed else _baked(ready, over)
+    if baked:
+        return ready.stay(ready.stopped) if ready.stopped else Enter(ready, ready.record.step + 1, baked)
+    if over > BLIND_WITHIN and ready.blind > BLIND_WITHIN:
         return go_back(ready, f"no evidence could be read for {BLIND_WITHIN} after the bake", Phase.ROLLED_BACK)
-    left = max(step.bake - ready.lasted, timedelta())
-    return ready.stay(ready.stopped, f"baking, {left.total_seconds():.0f} s left", *ready.seen.trouble)
+    if over < timedelta():
+        return ready.stay(ready.stopped, f"baking, {-over.total_seconds():.0f} s left", *ready.seen.trouble)
+    missing = ready.verdict.reasons if ready.verdict is not None else ("no evidence read yet", *ready.seen.trouble)
+    return ready.stay(ready.stopped, "the bake goes on until there is evidence", *missing)
+
+
+def _baked(look: Look, over: timedelta) -> str:
+    """Why the bake is over, or nothing while it is not."""
+    if over < timedelta():
+        return ""
+    if look.record.live is None:
+        # A first version has nothing to be compared with and nothing to go back to.
+        return "the bake is over"
+    if look.verdict is None:
+        return ""
+    found = "; ".join(look.verdict.reasons)
+    if look.verdict.outcome is Outcome.SAFE:
+        return f"the bake is over: {found}"
+    gates = look.policy.gates
+    if over > BLIND_WITHIN or (gates.error_rate is None and gates.latency_p95 is None):
+        # Waiting longer would show no more: there was no harm, and going on takes nothing from anybody.
+        return f"the bake is over without a verdict: {found}"
+    return ""
 
 
 def retiring(look: Look) -> Decision | Enter:
@@ -182,6 +204,7 @@ def _entered(enter: Enter) -> Decision | Look:
         since=None,
         passed=False,
         evidence=(),
+        evidence_at=None,
         flags=look.record.flags & {Flag.PAUSED},
     )
     record = record.noted(look.now, "decision", f"{_named(steps[index])}: {enter.why}")

@@ -87,6 +87,9 @@ def since(given: Given, ago: timedelta) -> Given:
 LONG_ENOUGH = timedelta(hours=2)
 """Longer than the shortest stay of every step of the policy except `retire`; shorter than every deadline."""
 
+A_DAY_TOO_LONG = timedelta(hours=26)
+"""Longer than the bake and the day for which it is lengthened."""
+
 DEADLINES = {
     Phase.DEPLOYING: timedelta(hours=24),
     Phase.TESTING: timedelta(minutes=15),
@@ -163,6 +166,9 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "evidence: safe, long enough": lambda g: since(g, LONG_ENOUGH).seeing(evidence=SAFE),
     "evidence: unknown, long enough": lambda g: since(g, LONG_ENOUGH).seeing(evidence=UNKNOWN),
     "evidence: none, long enough": lambda g: since(g, LONG_ENOUGH),
+    "evidence: unknown, a day too long": lambda g: since(g, A_DAY_TOO_LONG).seeing(evidence=UNKNOWN),
+    "evidence: none, a day too long": lambda g: since(g, A_DAY_TOO_LONG),
+    "one failed read, a day too long": lambda g: since(g, A_DAY_TOO_LONG).recorded(evidence_at=NOW - A_LITTLE),
     "evidence: harm": lambda g: g.seeing(evidence=HARM),
     "smoke test passed": lambda g: g.seeing(smoke=Smoke(True, "well")),
     "smoke test failed": lambda g: g.seeing(smoke=FAILING),

@@ -205,7 +205,9 @@ class Decided:
         if isinstance(step, Wait):
             return lasted >= step.at_least
         if isinstance(step, Full):
-            return lasted >= step.bake and (self.seen.evidence is not None or self.before.live is None)
+            safe = self.seen.evidence is SAFE or self.before.live is None
+            read = self.seen.evidence is not None and lasted > step.bake + A_DAY
+            return lasted >= step.bake and (safe or read)
         if isinstance(step, Retire):
             return self.before.live not in self.shown.deployments
         return not isinstance(step, Approval)

@@ -37,6 +37,9 @@ evidence: safe, too early          +C        .         .         .         .    
 evidence: safe, long enough        +C        .         .         canary+W  approval  .         checking  full+W
 evidence: unknown, long enough     +C        .         .         .         .         .         checking  .
 evidence: none, long enough        +C        .         .         .         .         .         checking  .
+evidence: unknown, a day too long  +C        .         .         !         !         .         checking  !
+evidence: none, a day too long     +C        .         .         !         !         .         checking  !
+one failed read, a day too long    +C        .         .         !         !         .         checking  !
 evidence: harm                     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 smoke test passed                  +C        .         shadow+W  .         .         .         .         .
 smoke test failed                  +C        .         failed    .         .         .         .         .
@@ -106,8 +109,11 @@ what happens                       full      first     retiring  back      done 
 nothing new                        .         .         .         +W        .         .         .         .
 evidence: safe, too early          .         .         .         +W        .         .         .         .
 evidence: safe, long enough        retiring  done      .         +W        .         .         .         .
-evidence: unknown, long enough     retiring  done      .         +W        .         .         .         .
+evidence: unknown, long enough     .         done      .         +W        .         .         .         .
 evidence: none, long enough        .         done      .         +W        .         .         .         .
+evidence: unknown, a day too long  retiring  done      +D        +W        .         .         .         .
+evidence: none, a day too long     back+W    done      +D        +W        .         .         .         .
+one failed read, a day too long    .         done      +D        +W        .         .         .         .
 evidence: harm                     back+W    .         back+W    +W        .         .         .         .
 smoke test passed                  .         .         .         +W        .         .         .         .
 smoke test failed                  .         .         .         +W        .         .         .         .

@@ -8,7 +8,16 @@ import pytest
 
 from rollout.observation import Smoke
 from rollout.phases import Flag, Phase
-from tests.rollout.journey import DAY, HOUR, WELL, deployed, in_canary, in_full, in_shadow, old_is_live, registered
+from tests.rollout.journey import (
+    DAY,
+    HOUR,
+    WELL,
+    deployed,
+    in_canary,
+    in_shadow,
+    old_is_live,
+    registered,
+)
 from tests.rollout.world import NEW, OLD, SAFE, UNKNOWN, V1, V2, alert, command
 
 
@@ -156,15 +165,6 @@ def test_evidence_that_stays_unknown_holds_at_the_deadline_and_goes_back_later_a
 
     loop.look(DAY, evidence=UNKNOWN)
     assert (loop.phase(), loop.azure.under_way) == (Phase.ROLLING_BACK, ({OLD: 100}, {}))
-
-
-def test_a_bake_without_any_evidence_goes_back_after_a_day() -> None:
-    loop = in_full()
-    loop.look(DAY)
-    assert loop.phase() is Phase.FULL
-    loop.look(2 * HOUR)
-
-    assert loop.azure.under_way == ({OLD: 100}, {})
 
 
 def test_a_step_says_how_long_it_stays_at_least() -> None:
