@@ -72,6 +72,8 @@ def _rollback(record: Record) -> str | None:
     if record.phase is Phase.DONE:
         if record.live is None:
             return "this is the first version: there is nothing to go back to"
+        if record.retired:
+            return f"deployment {record.live} was deleted when it retired; `start` an earlier version instead"
         return None
     return f"the rollout is over ({record.phase.value})" if record.terminal else None
 

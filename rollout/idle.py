@@ -73,7 +73,7 @@ def _after_done(record: Record, seen: Observation, now: datetime) -> Record | No
         next_look=now,
         handled=_handled(record, seen),
     )
-    return _noted(begun, seen, now, "").noted(now, "decision", f"going back after done: {cause}")
+    return _noted(begun, record, seen, now, "").noted(now, "decision", f"going back after done: {cause}")
 
 
 def _asked_back(seen: Observation) -> str | None:
@@ -114,15 +114,31 @@ def _asked_version(
     record: Record | None, commands: tuple[CommandItem, ...], versions: Versions
 ) -> tuple[VersionSeen, str] | None:
     for command in commands:
-        wanted = command.version
-        if command.action == "retry" and record is not None:
-            wanted = wanted or record.version
-        elif command.action != "start":
+        if command.action not in ("start", "retry") or _not_begun(record, command, versions):
             continue
-        chosen = versions.known.get(wanted) if wanted else versions.newest
+        chosen = _meant(record, command, versions)
         if chosen is not None:
             return chosen, f"{command.action} by {command.who}: {command.reason}"
     return None
+
+
+def _meant(record: Record | None, command: CommandItem, versions: Versions) -> VersionSeen | None:
+    """The version that a `start` or `retry` speaks of, where the registry has it."""
+    named = record.version if command.action == "retry" and record is not None else command.version
+    return versions.known.get(named) if named else versions.newest
+
+
+def _not_begun(record: Record | None, command: CommandItem, versions: Versions | None) -> str:
+    """Why a `start` or `retry` begins nothing, or nothing. The door cannot tell: it does not know the versions."""
+    if command.action not in ("start", "retry") or versions is None:
+        return ""
+    chosen = _meant(record, command, versions)
+    if chosen is None:
+        named = record.version if command.action == "retry" and record is not None else command.version
+        return f"there is no version {named}" if named else "there is no version that the policy allows"
+    if chosen.version not in versions.eligible:
+        return f"version {chosen.version} lacks a tag that the policy requires"
+    return ""
 
 
 def _is_live(version: VersionSeen, endpoint: EndpointSeen | None) -> bool:
@@ -170,7 +186,7 @@ def _begun(
         leftovers=tuple(o for o in before.leftovers if o.deployment != candidate) if before else (),
         handled=_handled(before, seen),
     )
-    record = _noted(record, seen, now, "; before this rollout began")
+    record = _noted(record, before, seen, now, "; before this rollout began")
     return Decision(record.noted(now, "decision", f"rollout of version {version.version}: {why}"))
 
 
@@ -184,6 +200,10 @@ def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta) -
             continue
         if leftover.deployment not in seen.endpoint.deployments:
             continue
+        if _has_traffic(seen.endpoint, leftover.deployment):
+            text = f"deployment {leftover.deployment} is not deleted: somebody gave it traffic, so it is in use"
+            record = record.noted(now, "decision", text)
+            continue
         left.append(leftover)
         kept_for = _kept_for(seen.endpoint, leftover.deployment)
         if not kept_for:
@@ -191,26 +211,31 @@ def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta) -
                 actions += [SaveLogs(leftover.deployment), DeleteDeployment(leftover.deployment)]
         else:
             record = record.noted(now, "trouble", f"{leftover.deployment} is not deleted: {kept_for}")
-    record = _noted(record, seen, now, "; nothing to act on")
+    record = _noted(record, record, seen, now, "; nothing to act on")
     listed = seen.versions is not None
     updated = replace(
         record,
         leftovers=tuple(left),
         handled=_handled(record, seen),
-        list_versions=record.list_versions and not listed,
+        list_versions=(record.list_versions or seen.unlisted) and not listed,
         traffic=dict(seen.endpoint.traffic) if seen.endpoint else record.traffic,
         mirror=dict(seen.endpoint.mirror) if seen.endpoint else record.mirror,
     )
     return Decision(replace(updated, next_look=_next(updated, actions, now, pace)), tuple(actions))
 
 
-def _noted(record: Record, seen: Observation, now: datetime, what_came_of_it: str) -> Record:
+def _noted(record: Record, before: Record | None, seen: Observation, now: datetime, what_came_of_it: str) -> Record:
+    """The record with a line for each alert and command: what came of it, or why it began nothing.
+
+    `before` is the rollout that a command spoke of.
+    """
     for alert in seen.alerts:
         text = f"{alert.rule} {'fired' if alert.fired else 'resolved'}: {alert.action}{what_came_of_it}"
         record = record.noted(now, "alert", text)
     for command in seen.commands:
-        text = f"{command.action} by {command.who}: {command.reason}{what_came_of_it}"
-        record = record.noted(now, "command", text)
+        refused = _not_begun(before, command, seen.versions)
+        came = f"; nothing was begun: {refused}" if refused else what_came_of_it
+        record = record.noted(now, "command", f"{command.action} by {command.who}: {command.reason}{came}")
     return record
 
 
@@ -224,10 +249,12 @@ def _next(record: Record, actions: list[Action], now: datetime, pace: timedelta)
     return max(min(times), now + _DELETE_PACE) if actions or min(times) <= now else min(times)
 
 
+def _has_traffic(endpoint: EndpointSeen, name: str) -> bool:
+    return bool(endpoint.traffic.get(name) or endpoint.mirror.get(name))
+
+
 def _kept_for(endpoint: EndpointSeen, name: str) -> str:
     """Why a deployment may not be deleted now, or nothing."""
-    if endpoint.traffic.get(name) or endpoint.mirror.get(name):
-        return "it has traffic"
     if endpoint.busy:
         return "an operation is running on the endpoint"
     healthy = {one.name for one in endpoint.deployments.values() if one.healthy}

@@ -170,7 +170,7 @@ def retiring(look: Look) -> Decision | Enter:
     if endpoint is None:
         return look.stay("the endpoint could not be read")
     if old is None or old not in endpoint.deployments:
-        return finish(look, "the old deployment is gone")
+        return finish(replace(look, record=replace(look.record, retired=True)), "the old deployment is gone")
     ready = look.toward_split()
     if isinstance(ready, Decision):
         return ready

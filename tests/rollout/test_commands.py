@@ -12,7 +12,7 @@ from rollout.bad_input import BadInput
 from rollout.commands import ACTIONS, Command, parse, refusal
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.record import Record
-from tests.rollout.world import standing
+from tests.rollout.world import OLD, standing
 
 FLYING = [phase for phase in Phase if phase not in TERMINAL]
 
@@ -127,6 +127,15 @@ def test_a_first_version_that_is_done_has_nothing_to_go_back_to() -> None:
     first = replace(standing(Phase.DONE), live=None)
 
     assert asked(first, "rollback") == "this is the first version: there is nothing to go back to"
+
+
+def test_what_was_deleted_when_it_retired_is_no_way_back_and_the_refusal_says_what_is() -> None:
+    retired = standing(Phase.DONE, retired=True)
+
+    assert asked(retired, "rollback") == (
+        f"deployment {OLD} was deleted when it retired; `start` an earlier version instead"
+    )
+    assert asked(retired, "start") is None
 
 
 def test_an_approval_is_not_skipped_by_advance_and_the_refusal_says_what_to_use() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rollout.phases import Phase
+from rollout.record import Split
 from tests.rollout.journey import DAY, HOUR, UNDER_WAY, before_retirement, done, in_canary, in_shadow
 from tests.rollout.world import NEW, OLD, SAFE, V1, V2, V3, alert, versions
 
@@ -132,6 +133,24 @@ def test_the_last_healthy_deployment_of_an_endpoint_in_use_is_not_deleted_even_w
     assert loop.azure.deployments[NEW] == "Deleting"
 
 
+@pytest.mark.parametrize("use", [({NEW: 100}, {}), ({OLD: 100}, {NEW: 20})], ids=["live", "mirrored"])
+def test_a_failed_candidate_that_somebody_gave_traffic_is_in_use_and_not_looked_at_for_ever(
+    use: tuple[Split, Split],
+) -> None:
+    loop = in_canary()
+    loop.look(alerts=(alert("rollback"),))
+    loop.until_read_back()
+    loop.look(versions=versions(V1, V2))
+    loop.azure.traffic, loop.azure.mirror = use
+
+    loop.look(2 * DAY)
+
+    assert loop.record is not None
+    assert (loop.record.leftovers, loop.record.next_look) == ((), None)
+    told = [entry.text for entry in loop.record.entries if "is in use" in entry.text]
+    assert told == [f"deployment {NEW} is not deleted: somebody gave it traffic, so it is in use"]
+
+
 def test_after_done_an_alert_opens_a_rollback_and_writes_the_way_back_in_the_same_look() -> None:
     loop = before_retirement()
     assert loop.phase() is Phase.DONE
@@ -154,6 +173,11 @@ def test_after_the_old_deployment_is_gone_an_alert_changes_nothing() -> None:
     loop.look(alerts=(alert("rollback"),))
 
     assert (loop.phase(), loop.azure.traffic, loop.azure.under_way) == (Phase.DONE, {NEW: 100}, None)
+    assert loop.record is not None
+    assert loop.record.retired, "the door refuses a rollback with this"
+    before = before_retirement().record
+    assert before is not None
+    assert not before.retired
 
 
 def test_the_old_deployment_unhealthy_after_done_an_alert_does_not_send_traffic_to_it() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from rollout.observation import CommandItem
 from rollout.phases import Flag, Phase
 from rollout.record import Tried
 from tests.rollout.azure import Azure, Loop
 from tests.rollout.journey import HOUR, done, in_canary, in_full, in_shadow, old_is_live
-from tests.rollout.world import NEW, OLD, POLICY, SAFE, V1, V2, V3, alert, command, name_of, version, versions
+from tests.rollout.world import NEW, OLD, PACE, POLICY, SAFE, V1, V2, V3, alert, command, name_of, version, versions
 
 
 def test_a_newer_version_ends_a_rollout_that_has_not_given_its_candidate_all_traffic() -> None:
@@ -93,6 +94,54 @@ def test_starting_what_is_live_already_changes_nothing_and_says_so() -> None:
     assert loop.record.entries[-1].text == "start by ann: she said so; nothing to act on"
 
 
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (command("start", "9"), "there is no version 9"),
+        (command("start", "1"), "version 1 lacks a tag that the policy requires"),
+    ],
+)
+def test_a_start_of_a_version_that_is_unknown_or_not_allowed_begins_nothing_and_says_so(
+    asked: CommandItem, why: str
+) -> None:
+    loop = done()
+    loop.look(commands=(asked,), versions=versions(V1, V2, eligible=(V2,)))
+
+    assert loop.record is not None
+    assert (loop.record.phase, loop.record.number) == (Phase.DONE, 1)
+    assert loop.record.entries[-1].text == f"start by ann: she said so; nothing was begun: {why}"
+
+
+def test_a_start_where_no_version_is_allowed_begins_nothing_and_says_so() -> None:
+    loop = done()
+    loop.look(commands=(command("start"),), versions=versions(V1, V2, eligible=()))
+
+    assert loop.record is not None
+    assert loop.record.entries[-1].text.endswith("nothing was begun: there is no version that the policy allows")
+
+
+def test_a_retry_of_a_version_that_lost_its_tag_begins_nothing_and_says_so() -> None:
+    loop = in_canary()
+    loop.look(alerts=(alert("rollback"),))
+    loop.until_read_back()
+    loop.look(commands=(command("retry"),), versions=versions(V1, V2, eligible=(V1,)))
+
+    assert loop.record is not None
+    assert (loop.record.phase, loop.record.number) == (Phase.ROLLED_BACK, 1)
+    assert loop.record.entries[-1].text.endswith("nothing was begun: version 2 lacks a tag that the policy requires")
+
+
+def test_a_refused_retry_is_told_in_the_rollout_of_the_newer_version_that_begins_in_the_same_look() -> None:
+    loop = in_canary()
+    loop.look(alerts=(alert("rollback"),))
+    loop.until_read_back()
+    loop.look(commands=(command("retry"),), versions=versions(V1, V2, V3, eligible=(V1, V3)))
+
+    assert loop.record is not None
+    assert loop.record.version == "3"
+    assert "nothing was begun: version 2 lacks a tag" in loop.record.entries[0].text
+
+
 def test_a_retry_rolls_the_same_version_out_again_with_the_deployment_that_is_still_there() -> None:
     loop = in_canary()
     loop.look(alerts=(alert("rollback"),))
@@ -132,6 +181,21 @@ def test_versions_that_could_not_be_listed_are_listed_again_at_the_pace_and_not_
     assert loop.record.list_versions
     assert loop.record.next_look is not None
     assert loop.record.next_look > loop.now
+
+
+def test_a_finished_rollout_whose_news_could_not_be_listed_is_looked_at_again_at_the_pace() -> None:
+    loop = done()
+    listed = loop.look(versions=versions(V1, V2))
+    assert listed is not None
+    assert listed.next_look is None
+
+    unlisted = loop.look(unlisted=True, trouble=("429",))
+    assert unlisted is not None
+    assert (unlisted.record.list_versions, unlisted.next_look) == (True, loop.now + PACE)
+
+    news = loop.look(versions=versions(V1, V2, V3))
+    assert news is not None
+    assert news.record.version == "3"
 
 
 def test_what_was_read_from_the_inbox_is_carried_from_record_to_record() -> None:
