@@ -8,13 +8,14 @@ age of the data set.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cloud.blobs import Blobs
 from cloud.errors import Permanent
-from export.pairs import OWN_COLUMNS, PATIENCE
+from export.pairs import MOST_FEATURES, OWN_COLUMNS, PATIENCE
 from export.store import DATA, Place, day_folder, read_watermark
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def read(
 
     Columns: time, deployment, service, request_id, row, prediction, and the features. A feature whose type differs
     between files has the wider type, or text where there is none; whole and other numbers meet as floats, where whole
-    ones beyond 2**53 lose their last digits. An empty table has the own columns only. Permanent names a file that
-    cannot be read.
+    ones beyond 2**53 lose their last digits. Of more than MOST_FEATURES features those of most files are given. An
+    empty table has the own columns only. Permanent names a file that cannot be read.
     """
     import pyarrow.compute as pc
 
@@ -100,10 +101,15 @@ def _united(tables: list[pyarrow.Table]) -> pyarrow.Table:
     for one in tables:
         for field in one.schema:
             kinds.setdefault(field.name, set()).add(field.type)
-    features = sorted(kinds.keys() - set(OWN_COLUMNS))
+    features = _most_common(tables)
     names = [*(name for name in OWN_COLUMNS if name != "prediction"), *features, "prediction"]
     schema = pyarrow.schema([(name, _widest(kinds[name])) for name in names])
     return pyarrow.concat_tables([_cast(one, schema) for one in tables])
+
+
+def _most_common(tables: list[pyarrow.Table]) -> list[str]:
+    files = Counter(name for one in tables for name in one.column_names if name not in OWN_COLUMNS)
+    return sorted(sorted(files, key=lambda name: (-files[name], name))[:MOST_FEATURES])
 
 
 def _widest(types: set[Any]) -> Any:

@@ -9,6 +9,7 @@ parts, which are put together again; one missing part keeps the whole request wa
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,10 @@ from export.lines import Kind, Record
 
 PATIENCE = timedelta(hours=1)
 """Both lines are written within one request; Azure ingests them 3 to 10 minutes later (facts: logs, section 1)."""
+
+MOST_FEATURES = 2_000
+"""Columns of one file. Clients choose the names, and a file with a column for each would not fit into memory; a console
+line of 16 KiB holds fewer."""
 
 OWN_COLUMNS = ("time", "deployment", "service", "request_id", "row", "prediction")
 _OWN = re.compile(rf"(feature_)*({'|'.join(OWN_COLUMNS)})")
@@ -59,12 +64,16 @@ def pair(records: Iterable[Record], window_until: datetime) -> Paired:
         repeated += (record.kind, record.part) in request
         request.setdefault((record.kind, record.part), record)
     result = Paired(repeated=repeated)
+    joined: list[tuple[list[Record], list[Record]]] = []
     for request in requests.values():
         inputs, outputs = _whole(request, "InputData"), _whole(request, "OutputData")
         if inputs and outputs:
-            _join(inputs, outputs, result)
+            joined.append((inputs, outputs))
         else:
             _keep(request, window_until, result)
+    common = _common_features(inputs for inputs, _ in joined)
+    for inputs, outputs in joined:
+        _join(inputs, outputs, common[inputs[0].deployment], result)
     result.rows.sort(key=lambda row: (row["deployment"], row["time"], row["request_id"], row["row"]))
     return result
 
@@ -75,8 +84,23 @@ def _whole(request: Request, kind: Kind) -> list[Record]:
     return parts if parts and len(parts) == max(one.parts for one in parts) else []
 
 
-def _join(inputs: list[Record], outputs: list[Record], result: Paired) -> None:
-    if reason := _unequal(inputs, outputs):
+def _common_features(requests: Iterable[list[Record]]) -> dict[str, set[str]]:
+    """For each deployment the names that may become columns: those of most requests, where there are too many."""
+    counts: dict[str, Counter[str]] = {}
+    for inputs in requests:
+        names = {name for half in inputs for features in half.values for name in features}
+        counts.setdefault(inputs[0].deployment, Counter()).update(names)
+    return {
+        deployment: set(sorted(found, key=lambda name: (-found[name], name))[:MOST_FEATURES])
+        for deployment, found in counts.items()
+    }
+
+
+def _join(inputs: list[Record], outputs: list[Record], common: set[str], result: Paired) -> None:
+    reason = _unequal(inputs, outputs)
+    if reason is None and any(not common.issuperset(row) for half in inputs for row in half.values):
+        reason = f"features beyond the {MOST_FEATURES} that most requests of the window have"
+    if reason:
         result.problems.extend(Problem(half.deployment, reason, shown(half)) for half in (*inputs, *outputs))
         return
     first = inputs[0]

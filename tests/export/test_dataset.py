@@ -13,6 +13,7 @@ from cloud.blobs import Blobs, Listed
 from cloud.errors import Permanent
 from cloud.identity import credential
 from export.dataset import read
+from export.pairs import MOST_FEATURES, OWN_COLUMNS
 from export.parquet import encode
 from export.store import Place, file_name
 from export.windows import Window
@@ -67,6 +68,14 @@ def test_a_feature_may_have_any_two_types_in_two_files(analysis: AnalysisCloud, 
     assert len(rows) == 2
     assert [row["whole-text"] for row in rows] == [str(2**62 + 1), "a"]
     assert [row["no-whole"] for row in rows] == [None, 2**62 + 1]
+
+
+def test_of_very_many_features_those_of_most_files_are_read(analysis: AnalysisCloud, place: Place) -> None:
+    for hour in range(3):
+        stored(analysis, place, NOON + HOUR * hour, {"true": 1, **{f"{hour}-{n}": 1 for n in range(1000)}})
+    rows = found(analysis.blobs, place, NOON, NOON + DAY)
+    assert [row["true"] for row in rows] == [1, 1, 1]
+    assert len(rows[0]) == MOST_FEATURES + len(OWN_COLUMNS)
 
 
 class WatchedBlobs(Blobs):

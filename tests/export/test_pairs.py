@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.lines import Kind, Record
-from export.pairs import PATIENCE, Paired, pair
+from export.pairs import MOST_FEATURES, OWN_COLUMNS, PATIENCE, Paired, pair
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -117,6 +117,20 @@ def test_a_feature_named_like_one_of_our_columns_keeps_its_value_under_another_n
     inputs = Record("InputData", "blue", "r1", "s", START, START, ({"time": "noon", "row": 7},))
     row = pair([inputs, half("OutputData", "r1")], START).rows[0]
     assert (row["time"], row["feature_time"], row["row"], row["feature_row"]) == (START, "noon", 0, 7)
+
+
+def test_clients_that_invent_features_cannot_make_a_file_too_wide_and_push_nobody_else_out() -> None:
+    def request(number: int, names: list[str]) -> list[Record]:
+        inputs = Record("InputData", "blue", f"r{number}", "s", START, START, (dict.fromkeys(names, 1),))
+        return [inputs, half("OutputData", f"r{number}")]
+
+    invented = [one for n in range(30) for one in request(n, [f"{n}-{m}" for m in range(100)])]
+    true = [one for n in range(30, 40) for one in request(n, ["true"])]
+    paired = pair([*invented, *true], START)
+    assert len({name for row in paired.rows for name in row}) <= MOST_FEATURES + len(OWN_COLUMNS)
+    assert {f"r{n}" for n in range(30, 40)} <= {row["request_id"] for row in paired.rows}
+    assert len(paired.rows) + len(paired.problems) / 2 == 40
+    assert {one.reason for one in paired.problems} == {"features beyond the 2000 that most requests of the window have"}
 
 
 _KINDS: tuple[Kind, Kind] = ("InputData", "OutputData")
