@@ -7,14 +7,25 @@ import os
 import signal
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 from localcloud import settings
+from localcloud.paces import PACES
 from localcloud.processes import StackFailed
 
 _UP = """\
 Starts Azurite, the local cloud and a Functions host with the app of --app, writes FOLDER/env when everything answers,
 and stays in front until Ctrl-C. In another shell: set -a; . FOLDER/env; set +a
+"""
+
+_ABOUT = """\
+While it runs, LOCALCLOUD_URL (in FOLDER/env) has doors that Azure has not:
+  GET  /localcloud          what runs: endpoints, deployments, traffic, operations, faults, recent requests
+  POST /localcloud/faults   what shall go wrong next: {"kind": "http", "match": "^PUT ", "times": 1, "status": 429}
+  POST /localcloud/step     with `up --pace stepped`: let operations, ingestion and alerts go one step on
+
+docs/localcloud.md says what is like Azure, what is not, and lists every fault. `up --help` lists every setting.
 """
 
 
@@ -31,10 +42,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m localcloud", description=__doc__, epilog=_ABOUT, formatter_class=argparse.RawTextHelpFormatter
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    up = commands.add_parser("up", help="run a whole local stack until Ctrl-C", description=_UP)
+    up = commands.add_parser(
+        "up", help="run a whole local stack until Ctrl-C", description=_UP, epilog=_settings_help()
+    )
+    up.formatter_class = argparse.RawTextHelpFormatter
     up.add_argument("--folder", type=Path, default=Path(".local"), help="keys, data and logs (default: %(default)s)")
     up.add_argument("--policies", type=Path, help="folder of policy files to upload at start")
     up.add_argument("--app", type=Path, help="folder of function_app.py (default: this repository)")
@@ -42,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--no-functions", action="store_true", help="the local cloud alone, without a Functions host")
     up.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of localcloud/settings.py"
+    )
+    up.add_argument(
+        "--pace",
+        choices=list(PACES),
+        default="short",
+        help="durations of Azure's own work: short (default), about as on Azure, or by POST /localcloud/step",
     )
     up.set_defaults(run=_run_up)
 
@@ -67,7 +89,9 @@ def _run_up(options: argparse.Namespace) -> int:
     started, parent = time.monotonic(), os.getppid()
     signal.signal(signal.SIGTERM, _as_interrupt)
     print("localcloud: starting ...", flush=True)
-    with Stack(options.folder, app=app, policies=options.policies, settings=_settings(options.set)) as stack:
+    with Stack(
+        options.folder, app=app, policies=options.policies, settings=_settings(options.set, options.pace)
+    ) as stack:
         _print_addresses(stack.env, stack.env_file, time.monotonic() - started)
         while (failure := stack.failure) is None:
             if options.with_parent and os.getppid() != parent:
@@ -76,8 +100,14 @@ def _run_up(options: argparse.Namespace) -> int:
         raise StackFailed(failure)
 
 
-def _settings(pairs: list[str]) -> settings.Settings:
-    given = dict(os.environ)
+def _settings_help() -> str:
+    """Every setting with its default, from the one place where they are."""
+    known = [f"  {field.name}={field.default}" for field in fields(settings.Settings)]
+    return "settings for --set, or LOCALCLOUD_<NAME> in the environment:\n" + "\n".join(known)
+
+
+def _settings(pairs: list[str], pace: str) -> settings.Settings:
+    given = {f"LOCALCLOUD_{name.upper()}": value for name, value in PACES[pace].items()} | dict(os.environ)
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or name not in settings.Settings.__dataclass_fields__:
@@ -93,6 +123,7 @@ def _settings(pairs: list[str]) -> settings.Settings:
 def _print_addresses(env: dict[str, str], env_file: Path, seconds: float) -> None:
     rows = {
         "Azure (ARM, logs, metrics)": env["LOCALCLOUD_URL"],
+        "What runs, as a page": env["LOCALCLOUD_URL"] + "/localcloud",
         "Storage, blobs": env["UNDERSTUDY_BLOB_URL"],
         "Storage, queues": env["UNDERSTUDY_QUEUE_URL"],
         "The app": env["FUNCTIONS_URL"] + "/api",

@@ -26,7 +26,7 @@ Subscribe = Callable[..., Hook]
 
 
 @pytest.fixture
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmCloud]:
+def quick(arm: ArmCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmCloud]:
     """A cloud in which five of Azure's minutes are a second; for the time of a test this process trusts no other."""
     from tests.localcloud import arm_cloud
 
