@@ -64,6 +64,8 @@ def _after_done(record: Record, seen: Observation, now: datetime) -> Record | No
         outcome=Phase.ROLLED_BACK,
         harm_seen=now,
         back_asked=None,
+        blocked_since=None,
+        blocked_seconds=0.0,
         asked=None,
         reasons=(cause,),
         evidence=(),

@@ -11,7 +11,7 @@ from datetime import timedelta
 from rollout.decision import Decision
 from rollout.look import Look
 from rollout.phases import Flag, Phase
-from rollout.record import Leftover
+from rollout.record import Leftover, Record
 from rollout.traffic import back, is_split, nowhere_back
 
 STUCK_WITHIN = timedelta(hours=24)
@@ -30,6 +30,8 @@ def go_back(look: Look, cause: str, outcome: Phase) -> Decision:
         since=None,
         outcome=outcome,
         harm_seen=look.now,
+        blocked_since=None,
+        blocked_seconds=0.0,
         reasons=(cause,),
         flags=frozenset(),
     ).noted(look.now, "decision", f"going back: {cause}")
@@ -43,6 +45,7 @@ def rolling_back(look: Look) -> Decision:
 
     Where nothing else is healthy the traffic stays: an endpoint without a healthy deployment behind it helps nobody.
     """
+    look = replace(look, record=_block_counted(look))
     endpoint, cause = look.seen.endpoint, look.record.reasons[:1]
     stuck = look.entered_ago > STUCK_WITHIN
     if endpoint is None:
@@ -68,8 +71,22 @@ def rolling_back(look: Look) -> Decision:
     if is_split(endpoint, traffic, mirror) and not (endpoint.busy and ours):
         return _gone_back(look)
     decision = look.write_split(traffic, mirror, why=look.record.reasons[0] if look.record.reasons else "", urgent=True)
-    record = replace(decision.record, back_asked=decision.record.back_asked or look.now)
-    return Decision(record, decision.actions)
+    asked = decision.record.back_asked or look.now
+    return Decision(replace(decision.record, back_asked=asked, blocked_since=look.now), decision.actions)
+
+
+def _block_counted(look: Look) -> Record:
+    """The record with the time since the last write counted as blocked, if Azure did not take that write.
+
+    A write that was taken shows its busy endpoint too, so busy alone tells nothing. What was not taken is told behind
+    the cause (`reconcile` adds it to the reasons); a refusal for good is nobody's other operation.
+    """
+    record, since = look.record, look.record.blocked_since
+    if since is None:
+        return record
+    taken = len(record.reasons) <= 1 or bool(record.refused)
+    seconds = 0.0 if taken else (look.now - since).total_seconds()
+    return replace(record, blocked_since=None, blocked_seconds=record.blocked_seconds + seconds)
 
 
 def _gone_back(look: Look) -> Decision:
@@ -78,6 +95,8 @@ def _gone_back(look: Look) -> Decision:
     text = "no traffic had to be moved"
     if look.record.back_asked is not None:
         text = f"all live traffic is on {live or 'no deployment'}, {seconds:.1f} s after harm was seen"
+        if look.record.blocked_seconds:
+            text += f", {look.record.blocked_seconds:.1f} s of it blocked by Azure"
     reasons = (*look.record.reasons[:1], text)
     leftovers = look.record.leftovers
     if look.record.candidate not in {o.deployment for o in leftovers}:

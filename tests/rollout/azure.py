@@ -22,6 +22,8 @@ from rollout.phases import Phase
 from rollout.record import Record, Split, from_json, to_json
 from tests.rollout.world import NOW, PACE, PLACE, POLICY, POLICY_TEXT
 
+ANOTHER_OPERATION = "setting traffic: 409 another operation is running"
+
 
 class Refused(Exception):
     """Azure answers 409: another operation is running."""
@@ -51,7 +53,7 @@ class Azure:
         """A PUT of the split; `conflict`: Azure refuses while an operation runs, or else gives way to this one."""
         assert_azure_allows(traffic, mirror)
         if conflict and self.under_way is not None:
-            raise Refused
+            raise Refused(ANOTHER_OPERATION)
         self.state, self.under_way = "Updating", (dict(traffic), dict(mirror))
 
     def create(self, name: str, model_id: str) -> None:
@@ -63,7 +65,7 @@ class Azure:
         """A DELETE of a deployment; refused while it has live traffic, now or by the write that is under way."""
         coming = self.under_way[0] if self.under_way else {}
         if self.traffic.get(name) or coming.get(name):
-            raise Refused
+            raise Refused(f"deleting {name}: 409 it has traffic")
         if name in self.deployments:
             self.deployments[name] = "Deleting"
 
@@ -138,8 +140,11 @@ class Loop:
                 self.azure.create(action.name, action.model_id)
             elif isinstance(action, DeleteDeployment):
                 self.azure.delete(action.name)
-        except Refused:
-            return  # the next look sees that nothing came of it
+        except Refused as error:
+            # As the reconciler tells it: behind the reasons, and in the history.
+            assert self.record is not None
+            told = replace(self.record, reasons=(*self.record.reasons, str(error)))
+            self.record = told.noted(self.now, "trouble", str(error))
 
     def until_read_back(self, **seen: Any) -> None:
         """Azure ends the write well, and the next look reads it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -131,6 +132,38 @@ def test_the_last_healthy_deployment_of_an_endpoint_in_use_is_not_deleted_even_w
     loop.azure.deployments[OLD] = "Succeeded"
     loop.look()
     assert loop.azure.deployments[NEW] == "Deleting"
+
+
+def test_the_record_says_how_long_another_operation_blocked_the_way_back() -> None:
+    loop = in_shadow()
+    loop.look(2 * HOUR, evidence=SAFE)
+    assert loop.azure.state == "Updating", "the write of the canary runs"
+
+    loop.look(alerts=(alert("rollback"),), conflict=True)
+    loop.look(timedelta(seconds=10), conflict=True)
+    loop.azure.settle()
+    loop.look(timedelta(seconds=5))
+    loop.look(timedelta(seconds=20))
+    assert loop.phase() is Phase.ROLLING_BACK, "our own write runs, which blocks nobody"
+    loop.azure.settle()
+    loop.look(timedelta(seconds=5))
+
+    assert loop.record is not None
+    assert loop.record.reasons[-1] == (
+        f"all live traffic is on {OLD}, 40.0 s after harm was seen, 15.0 s of it blocked by Azure"
+    )
+
+
+def test_a_way_back_that_azure_refuses_for_good_is_not_blocked_by_another_operation() -> None:
+    loop = in_canary()
+    loop.look(alerts=(alert("rollback"),), acts=False)
+    assert loop.record is not None
+    loop.record = replace(loop.record, refused="403", reasons=(*loop.record.reasons, "refused: 403"))
+    loop.look()
+    loop.until_read_back()
+
+    assert loop.record.blocked_seconds == 0.0
+    assert loop.phase() is Phase.ROLLED_BACK
 
 
 @pytest.mark.parametrize("use", [({NEW: 100}, {}), ({OLD: 100}, {NEW: 20})], ids=["live", "mirrored"])
