@@ -159,7 +159,7 @@ class Cloud:
     """Run in reverse order at shut-down."""
     inspect_deployments: Callable[[], Sequence[Json]] = field(default=lambda: ())
     """Set by `localcloud.arm`: one dict per online deployment {resource_id (endpoint, lower), deployment, instances,
-    state}, for the capacity metrics."""
+    state, instance_type}, for the capacity metrics and the cost."""
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.settings.stepped)

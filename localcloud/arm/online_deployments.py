@@ -251,6 +251,7 @@ class OnlineDeployments:
                 "deployment": deployment.name,
                 "instances": deployment.instances,
                 "state": deployment.state,
+                "instance_type": deployment.properties.get("instanceType", ""),
             }
             for endpoint in self._store.endpoints.values()
             for deployment in endpoint.deployments.values()

@@ -1,4 +1,4 @@
-"""Azure Monitor: Log Analytics' tables and KQL, platform metrics, Application Insights ingestion, alerts.
+"""Azure Monitor: Log Analytics' tables and KQL, metrics, ingestion, alerts; and what the deployments cost.
 
 `setup` adds the routes and sets `cloud.tables`; every part is told only what it needs.
 """
@@ -16,7 +16,11 @@ from localcloud.monitor.alert_conditions import AlertConditions
 from localcloud.monitor.alerts import Alerts
 from localcloud.monitor.alerts_arm import AlertsArm
 from localcloud.monitor.capacity import CapacitySamples
+from localcloud.monitor.costs import Costs
+from localcloud.monitor.costs_api import CostsApi
 from localcloud.monitor.custom_metrics import CustomMetrics
+from localcloud.monitor.data_collection import DataCollection
+from localcloud.monitor.data_collection_api import DataCollectionApi
 from localcloud.monitor.ingestion import IngestionApi
 from localcloud.monitor.logs_api import LogsApi
 from localcloud.monitor.metric_values import MetricValues
@@ -50,6 +54,9 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     MetricsApi(settings.region, metrics, custom, cloud.faults).add_routes(app.router)
     IngestionApi(settings, store).add_routes(app.router)
     AlertsArm(alerts, notifier).add_routes(app.router)
+    DataCollectionApi(DataCollection(store), cloud.base_url).add_routes(app.router)
+    cost_delay = timedelta(seconds=settings.cost_delay_minutes * settings.minute_seconds)
+    CostsApi(Costs(capacity, store.clock, cost_delay)).add_routes(app.router)
 
     async def background(_: web.Application) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(capacity.run()), asyncio.create_task(_tidy(store, kept / 20))]

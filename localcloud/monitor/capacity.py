@@ -1,4 +1,4 @@
-"""How many instances each deployment had, grain by grain, for the DeploymentCapacity metric.
+"""How many instances each deployment had, grain by grain, for the DeploymentCapacity metric and the cost.
 
 Sampled once per grain from `cloud.inspect_deployments`, because the number of instances leaves no trace in any row.
 """
@@ -23,6 +23,7 @@ class Sample:
     """The deployment's ARM id, lower case."""
     instances: int
     state: str
+    instance_type: str = ""
 
 
 class CapacitySamples:
@@ -40,12 +41,17 @@ class CapacitySamples:
             if sample.resource_id == resource_id and start <= sample.epoch < end
         ]
 
+    def all(self) -> list[Sample]:
+        """Every sample that is still known, oldest first."""
+        return list(self._samples)
+
     def take(self) -> None:
         """Sample every deployment now."""
         now = utc_now().timestamp()
         for found in self._cloud.inspect_deployments():
             resource_id = f"{found['resource_id']}/deployments/{found['deployment']}".lower()
-            self._samples.append(Sample(now, resource_id, int(found["instances"]), str(found["state"])))
+            size = str(found.get("instance_type", ""))
+            self._samples.append(Sample(now, resource_id, int(found["instances"]), str(found["state"]), size))
 
     async def run(self) -> None:
         """Sample once per grain, for ever."""

@@ -61,7 +61,7 @@ def running(
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        app = web.Application(middlewares=[_errors(settings.region)])
+        app = web.Application(middlewares=[_errors(settings.region)], client_max_size=64 * 1024 * 1024)
         cloud = Cloud(settings, "", folder, ca_file, inspect_deployments=deployments)
         monitor.setup(app, cloud)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)

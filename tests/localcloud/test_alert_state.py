@@ -9,6 +9,7 @@ import pytest
 
 from localcloud.monitor.alert_rules import Rule, read
 from localcloud.monitor.alert_state import Instance, log_clean_time
+from localcloud.seams import AzureError
 from tests.localcloud.alert_bodies import INSIGHTS, log_rule, metric_rule
 
 AZURE_MINUTE = timedelta(minutes=1)
@@ -63,3 +64,25 @@ def test_a_stateless_rule_fires_again_as_a_new_alert_and_never_resolves() -> Non
         assert instance.observe(rule, met, now, AZURE_MINUTE) == change
         ids.append(instance.alert_id)
     assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
+def test_a_mute_rule_stays_silent_for_its_time_after_it_fired() -> None:
+    body = {**log_rule("AppTraces"), "autoMitigate": False, "muteActionsDuration": "PT30M"}
+    rule, instance = rule_of("scheduledQueryRules", body), Instance()
+    start = datetime.now(UTC)
+    changes = [instance.observe(rule, True, start + m * AZURE_MINUTE, AZURE_MINUTE) for m in (0, 1, 29, 30, 31)]
+    assert changes == ["Fired", None, None, "Fired", None]
+
+
+def test_a_rule_may_say_itself_how_long_it_has_to_be_clean() -> None:
+    body = {**log_rule("AppTraces"), "resolveConfiguration": {"autoResolved": True, "timeToResolve": "PT3M"}}
+    rule, instance = rule_of("scheduledQueryRules", body), Instance()
+    start = datetime.now(UTC)
+    assert instance.observe(rule, True, start, AZURE_MINUTE) == "Fired"
+    changes = [instance.observe(rule, False, start + m * AZURE_MINUTE, AZURE_MINUTE) for m in (1, 2, 3, 4)]
+    assert changes == [None, None, None, "Resolved"]
+
+
+def test_a_stateful_rule_cannot_be_mute() -> None:
+    with pytest.raises(AzureError, match="muteActionsDuration"):
+        rule_of("scheduledQueryRules", {**log_rule("AppTraces"), "muteActionsDuration": "PT30M"})
