@@ -176,6 +176,7 @@ class TableStore:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                self._made.clear()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:

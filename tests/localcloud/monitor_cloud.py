@@ -20,6 +20,7 @@ from azure.core.credentials import AccessToken
 
 from localcloud import certificates, monitor
 from localcloud.arm.envelope import error_reply
+from localcloud.http_faults import strike, subject_of
 from localcloud.seams import AzureError, Cloud, Json
 from localcloud.settings import Settings
 
@@ -61,8 +62,8 @@ def running(
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        app = web.Application(middlewares=[_errors(settings.region)], client_max_size=64 * 1024 * 1024)
         cloud = Cloud(settings, "", folder, ca_file, inspect_deployments=deployments)
+        app = web.Application(middlewares=[_errors(cloud)], client_max_size=64 * 1024 * 1024)
         monitor.setup(app, cloud)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
@@ -88,15 +89,19 @@ def running(
         loop.close()
 
 
-def _errors(region: str) -> Any:
+def _errors(cloud: Cloud) -> Any:
+    """Errors as ARM's envelope, and `http` faults, as the whole local cloud has them."""
+
     @web.middleware
     async def answer(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         try:
+            if (fault := cloud.faults.take("http", subject_of(request))) is not None:
+                return await strike(request, lambda: handler(request), fault)
             return await handler(request)
         except AzureError as error:
-            return error_reply(error, region)
+            return error_reply(error, cloud.settings.region)
 
     return answer
 

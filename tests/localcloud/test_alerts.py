@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
@@ -174,6 +175,33 @@ def test_a_log_alert_split_by_resource_has_the_endpoint_as_its_target(
     arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", rule)
     fired = until(lambda: webhook.changes("Fired"))
     assert fired[0]["data"]["essentials"]["alertTargetIDs"] == [ENDPOINT]
+
+
+def test_a_metric_alert_can_watch_a_custom_metric(arm: Arm, monitor: Running, webhook: Webhook) -> None:
+    rule = metric_rule(windowSize="PT1H")
+    condition = {"metricName": "DriftScore", "metricNamespace": "understudy/drift", "threshold": 0.4}
+    by_feature = [{"name": "feature", "operator": "Include", "values": ["*"]}]
+    rule["criteria"]["allOf"] = [
+        {**rule["criteria"]["allOf"][0], **condition, "timeAggregation": "Maximum", "dimensions": by_feature}
+    ]
+    assert arm("PUT", f"{INSIGHTS}/metricAlerts/drift", rule).status_code == 201
+    series = [
+        {"dimValues": [name], "min": score, "max": score, "sum": score, "count": 1}
+        for name, score in (("sex", 0.5), ("age", 0.1))
+    ]
+    base = {"metric": "DriftScore", "namespace": "understudy/drift", "dimNames": ["feature"], "series": series}
+    reply = requests.post(
+        f"{monitor.url}{ENDPOINT}/metrics",
+        json={"time": datetime.now(UTC).isoformat(), "data": {"baseData": base}},
+        headers={"Authorization": "Bearer x"},
+        verify=str(monitor.cloud.ca_file),
+        timeout=10,
+    )
+    assert reply.status_code == 200
+    (fired,) = until(lambda: webhook.changes("Fired"))
+    (line,) = fired["data"]["alertContext"]["condition"]["allOf"]
+    assert (line["metricName"], line["metricValue"]) == ("DriftScore", 0.5)
+    assert line["dimensions"] == [{"name": "feature", "value": "sex"}]
 
 
 def test_two_conditions_hold_only_where_the_same_deployment_meets_both(

@@ -145,6 +145,38 @@ def test_an_answer_that_is_no_json_reaches_the_caller_as_a_decode_error(monitor:
     assert len(numbers(ask(monitor, DURATIONS))) == 10
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "calls"),
+    [
+        (429, {}, 1),
+        (429, {"Retry-After": "0"}, 4),
+        (502, {}, 1),
+        (529, {}, 1),
+        (504, {}, 4),
+    ],
+)
+def test_the_sdk_sends_a_refused_query_again_only_where_it_thinks_it_may(
+    monitor: Running, status: int, headers: dict[str, str], calls: int
+) -> None:
+    body = {"error": {"code": "Refused", "message": "not now"}}
+    parameters = {"status": status, "headers": headers, "body": body}
+    fault = monitor.cloud.faults.add("http", match="^POST /v1/workspaces/", times=9, parameters=parameters)
+    with (
+        LogsQueryClient(
+            Token(),
+            endpoint=monitor.url,
+            audience="https://api.loganalytics.io",
+            connection_verify=str(monitor.cloud.ca_file),
+            retry_total=3,
+            retry_backoff_factor=0.01,
+        ) as client,
+        pytest.raises(HttpResponseError) as refused,
+    ):
+        client.query_workspace(WORKSPACE, DURATIONS, timespan=None)
+    assert refused.value.status_code == status
+    assert len(fault.struck) == calls
+
+
 def test_rows_on_order_come_late_and_are_ingested_late(monitor: Running) -> None:
     monitor.cloud.faults.add("rows.late", match="AppEvents", parameters={"seconds": 0.6})
     monitor.cloud.tables.append("AppEvents", [{"Name": "late"}])
