@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint
 from azure.core.exceptions import HttpResponseError, ServiceResponseError
 
+from localcloud.faults import FAULTS
+from tests.localcloud.arm_cloud import SIZE, until
 from tests.localcloud.orders import Orders
 
 if TYPE_CHECKING:
@@ -79,8 +83,6 @@ def test_a_scoring_connection_is_cut_on_order(arm: ArmCloud, orders: Orders) -> 
 
 
 def test_a_container_that_crashes_is_down_and_comes_back(arm: ArmCloud, orders: Orders) -> None:
-    from tests.localcloud.arm_cloud import until
-
     endpoint = arm.endpoint("blue", traffic={"blue": 100})
     orders.give("container.crash", match=f"^{endpoint}/blue$")
 
@@ -98,6 +100,57 @@ def test_a_container_that_crashes_while_it_starts_fails_the_deployment(arm: ArmC
 
     assert ended["status"] == "Failed"
     assert ended["error"]["code"] == "ResourceNotReady"
+
+
+def test_an_operation_that_is_stuck_keeps_the_sdks_poller_waiting(arm: ArmCloud, orders: Orders) -> None:
+    name = arm.endpoint()
+    orders.give("operation.stuck", match=f"^PUT .*/{name}$", seconds=1.5)
+
+    poller = arm.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=name, auth_mode="key"))
+    poller.wait(1.0)
+
+    assert not poller.done()
+    assert poller.result(timeout=20).provisioning_state == "Succeeded"
+
+
+def test_an_operation_that_fails_is_an_error_with_its_code_and_text(arm: ArmCloud, orders: Orders) -> None:
+    name = arm.endpoint()
+    orders.give("operation.failed", match=f"^PUT .*/{name}$", code="OutOfCapacity", message="no machines are left")
+
+    poller = arm.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=name, auth_mode="key"))
+    with pytest.raises(HttpResponseError, match="no machines are left"):
+        poller.result(timeout=20)
+
+    assert arm.ml.online_endpoints.get(name).provisioning_state == "Failed"
+
+
+def test_a_deployment_is_refused_for_quota_before_anything_is_made(arm: ArmCloud, orders: Orders) -> None:
+    name = arm.endpoint()
+    orders.give("quota.refused", match=f"^PUT .*/{name}/deployments/blue$")
+    model = arm.model("quota-model", "1")
+    deployment = ManagedOnlineDeployment(name="blue", endpoint_name=name, model=model.id, instance_type=SIZE)
+
+    with pytest.raises(HttpResponseError) as caught:
+        arm.ml.online_deployments.begin_create_or_update(deployment)
+
+    assert caught.value.status_code == 400
+    assert list(arm.ml.online_deployments.list(name)) == []
+
+
+def test_another_writer_drops_the_mirror_although_the_operation_succeeded(arm: ArmCloud, orders: Orders) -> None:
+    name = arm.endpoint("blue", "green", traffic={"blue": 100})
+    orders.give("mirror.dropped", match=f"/{name}$")
+
+    ended = arm.ended(arm.put_traffic(name, {"blue": 100}, {"green": 20}))
+
+    assert ended["status"] == "Succeeded"
+    assert not arm.ml.online_endpoints.get(name).mirror_traffic
+
+
+def test_every_fault_is_injected_by_some_test() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+
+    assert not [kind for kind in FAULTS if f'"{kind}"' not in tests]
 
 
 @pytest.mark.parametrize(
