@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.supervisor import Stack
+from tests.loop.stories import Told, telling
 
 if TYPE_CHECKING:
     from tests.loop.world import World
@@ -42,8 +43,15 @@ def world(built: World, stack: Stack) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def lasting(built: World, stack: Stack) -> Iterator[World]:
-    """A world whose sites last as long as the module's tests, for those that change nothing."""
+    """A world whose sites last as long as the module's tests, for those that change nothing or run at once."""
     made = built.another()
-    yield made
     with sourced_into_this_process(stack):
+        yield made
         made.tidy()
+
+
+@pytest.fixture(scope="module")
+def told(lasting: World, request: pytest.FixtureRequest) -> Iterator[Told]:
+    """The module's stories, all under way."""
+    with telling(lasting, request.session.items, request.module.__name__) as begun:
+        yield begun

@@ -12,8 +12,8 @@ SLOW_CANARY = "canary: {traffic_percent: 50, at_least: 5s, at_most: 3m}"
 """Long enough for a test to see it and to do something meanwhile."""
 LONG_SHADOW = "shadow: {mirror_percent: 50, at_least: 2m, at_most: 3m}"
 LONG_CANARY = "canary: {traffic_percent: 50, at_least: 2m, at_most: 3m}"
-FULL = "full: {bake: 1s}"
-RETIRE = "retire: {after: 1s}"
+FULL = "full: {bake: 0s}"
+RETIRE = "retire: {after: 0s}"
 STEPS = (SHADOW, CANARY, FULL, RETIRE)
 ROLL_BACK_ON_ANY = ('{rule: "*", when: fired, do: rollback}',)
 

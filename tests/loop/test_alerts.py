@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import BlobLeaseClient
+
+from tests.loop import stories
 from tests.loop.alerts import Json, log_alert, metric_alert, resolved
 from tests.loop.policies import FULL, LONG_CANARY, RETIRE, ROLL_BACK_ON_ANY, SLOW_CANARY
 from tests.loop.site import Site
+from tests.loop.stories import Story, Told
+from tests.loop.waiting import wait_until
 from tests.loop.world import World, together
 
 WEBHOOK_SECONDS = 5.0
@@ -24,11 +31,26 @@ def in_canary(world: World, count: int) -> list[Site]:
     return sites
 
 
+@contextmanager
+def somebody_looks(world: World, site: Site, *, seconds: int) -> Iterator[None]:
+    """Hold the site's lease as a look that died with it would: it is not given back, it runs out."""
+    lease = BlobLeaseClient(world.blobs.get_blob_client("locks", world.lock_of(site)))
+
+    def acquired() -> bool:
+        with suppress(HttpResponseError):  # a look is going on; it is over soon
+            lease.acquire(seconds)
+            return True
+        return False
+
+    wait_until(acquired, seconds=20, told=lambda: "the endpoint is always looked at", every=0.02)
+    yield
+
+
 def only_held(rollout: Json) -> bool:
     return len(rollout["reasons"]) == 1 and rollout["reasons"][0].startswith("held by")
 
 
-def test_a_fired_metric_alert_rolls_a_canary_back_and_the_webhook_answers_within_seconds(world: World) -> None:
+def a_fired_metric_alert_rolls_a_canary_back_and_the_webhook_answers_within_seconds(world: World) -> None:
     [site] = in_canary(world, 1)
     with site.clients() as clients:
         clients.wait_for_answers(5, by="2")
@@ -51,7 +73,7 @@ def test_a_fired_metric_alert_rolls_a_canary_back_and_the_webhook_answers_within
     assert site.split() == ({"1": 100}, {})
 
 
-def test_a_log_alert_finds_its_endpoint_by_each_of_its_dimensions_and_by_the_policys_name(world: World) -> None:
+def a_log_alert_finds_its_endpoint_by_each_of_its_dimensions_and_by_the_policys_name(world: World) -> None:
     ways: tuple[Callable[[Site], Json], ...] = (
         lambda site: log_alert(dimensions={"_ResourceId": site.endpoint_id.upper()}),
         lambda site: log_alert(dimensions={"endpoint": site.endpoint}),
@@ -73,7 +95,7 @@ def test_a_log_alert_finds_its_endpoint_by_each_of_its_dimensions_and_by_the_pol
     assert bystander.now()["phase"] == "canary"
 
 
-def test_a_hold_alert_stops_going_forward_until_it_resolves(world: World) -> None:
+def a_hold_alert_stops_going_forward_until_it_resolves(world: World) -> None:
     hold = ('{rule: "*latency*", when: fired, do: hold}', *ROLL_BACK_ON_ANY)
     site = world.live_site(steps=(SLOW_CANARY, FULL, RETIRE), alerts=hold)
     with site.clients() as clients:
@@ -91,10 +113,33 @@ def test_a_hold_alert_stops_going_forward_until_it_resolves(world: World) -> Non
     assert not clients.failures
 
 
-def test_an_alert_that_names_no_endpoint_of_a_policy_is_stored_and_shown(world: World) -> None:
+def an_alert_that_names_no_endpoint_of_a_policy_is_stored_and_shown(world: World) -> None:
     rule = f"nobodys-{uuid.uuid4().hex[:6]}"
     reply = world.alert(metric_alert(f"{world.workspace_id}/onlineEndpoints/somebody-elses", rule=rule))
     assert (reply.status_code, reply.json()["matched"]) == (202, [])
     stored = [world.text("inbox", name) for name in world.names("inbox", "unmatched/")]
     assert [one for one in stored if rule in one]
     assert rule in world.call("GET", "dashboard").text
+
+
+def an_alert_during_another_look_is_answered_in_time_and_acted_on_when_that_look_is_over(world: World) -> None:
+    [site] = in_canary(world, 1)
+    with somebody_looks(world, site, seconds=15):
+        asked = time.monotonic()
+        reply = world.alert(metric_alert(site.endpoint_id))
+        assert time.monotonic() - asked < WEBHOOK_SECONDS + 3  # it waits for the lease for as long as it may
+        assert reply.status_code == 202
+        assert site.split() == ({"1": 50, "2": 50}, {})
+    site.wait_for("rolled_back", version="2")
+    assert site.split() == ({"1": 100}, {})
+
+
+@stories.of(
+    a_fired_metric_alert_rolls_a_canary_back_and_the_webhook_answers_within_seconds,
+    a_log_alert_finds_its_endpoint_by_each_of_its_dimensions_and_by_the_policys_name,
+    a_hold_alert_stops_going_forward_until_it_resolves,
+    an_alert_that_names_no_endpoint_of_a_policy_is_stored_and_shown,
+    an_alert_during_another_look_is_answered_in_time_and_acted_on_when_that_look_is_over,
+)
+def test(story: Story, told: Told) -> None:
+    told.to_its_end(story)

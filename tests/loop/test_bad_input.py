@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from localcloud.supervisor import Stack
 from tests.loop.alerts import metric_alert
-from tests.loop.conftest import sourced_into_this_process
 from tests.loop.events import documented
 from tests.loop.site import Site
 from tests.loop.waiting import wait_until
@@ -22,13 +20,12 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def site(lasting: World, stack: Stack) -> Site:
+def site(lasting: World) -> Site:
     """A site whose first version is out, for all tests of this file: nothing here may change it."""
-    with sourced_into_this_process(stack):
-        made = lasting.site()
-        made.register("1")
-        made.wait_for("done", version="1")
-        return made
+    made = lasting.site()
+    made.register("1")
+    made.wait_for("done", version="1")
+    return made
 
 
 @contextmanager

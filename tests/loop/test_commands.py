@@ -1,16 +1,14 @@
-"""What a person asks of a rollout is done: approve, reject, pause, resume, promote, advance, rollback, retry.
-
-Each story has an endpoint of its own, and all are told at once.
-"""
+"""What a person asks of a rollout is done: approve, reject, pause, resume, promote, advance, rollback, retry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from tests.loop import stories
 from tests.loop.policies import FULL, LONG_CANARY, LONG_SHADOW, RETIRE, SLOW_CANARY
 from tests.loop.site import Site, phases
-from tests.loop.world import World, together
+from tests.loop.stories import Story, Told
+from tests.loop.world import World
 
+PAUSED = "paused by a person; resume to go on"
 APPROVAL = "approval: {at_most: 3m}"
 
 
@@ -19,18 +17,19 @@ def accepted(site: Site, action: str) -> None:
     assert (reply.status_code, reply.json()["accepted"]) == (202, True), reply.text
 
 
-def an_approved_rollout_goes_on(site: Site) -> None:
-    site.write_policy(steps=(APPROVAL, FULL, RETIRE))
-    site.register("2")
-    site.wait_for("awaiting_approval", version="2")
-    assert site.command("advance").status_code == 409  # a person's word cannot be had by another door
-    accepted(site, "approve")
-    site.wait_for("done", version="2")
+def an_approved_rollout_goes_on(world: World) -> None:
+    site = world.live_site(steps=(APPROVAL, FULL, RETIRE))
+    with site.clients():
+        site.register("2")
+        site.wait_for("awaiting_approval", version="2")
+        assert site.command("advance").status_code == 409  # a person's word cannot be had by another door
+        accepted(site, "approve")
+        site.wait_for("done", version="2")
     assert site.split() == ({"2": 100}, {})
 
 
-def a_rejected_rollout_ends_without_traffic_and_can_be_tried_again(site: Site) -> None:
-    site.write_policy(steps=(APPROVAL, FULL, RETIRE))
+def a_rejected_rollout_ends_without_traffic_and_can_be_tried_again(world: World) -> None:
+    site = world.live_site(steps=(APPROVAL, FULL, RETIRE))
     site.register("2")
     site.wait_for("awaiting_approval", version="2")
     accepted(site, "reject")
@@ -46,8 +45,8 @@ def a_rejected_rollout_ends_without_traffic_and_can_be_tried_again(site: Site) -
     accepted(site, "reject")
 
 
-def a_paused_rollout_stays_where_it_is_until_it_is_resumed(site: Site) -> None:
-    site.write_policy(steps=(SLOW_CANARY, FULL, RETIRE))
+def a_paused_rollout_stays_where_it_is_until_it_is_resumed(world: World) -> None:
+    site = world.live_site(steps=(SLOW_CANARY, FULL, RETIRE))
     with site.clients() as clients:
         site.register("2")
         site.wait_for_split({"1": 50, "2": 50})
@@ -61,23 +60,24 @@ def a_paused_rollout_stays_where_it_is_until_it_is_resumed(site: Site) -> None:
     assert not clients.failures
 
 
-def a_promoted_version_gets_all_traffic_and_can_be_taken_back_afterwards(site: Site) -> None:
-    site.write_policy(steps=(LONG_SHADOW, FULL))
-    site.register("2")
-    site.wait_for("shadow", version="2")
-    accepted(site, "promote")
-    done = site.wait_for("done", version="2")
+def a_promoted_version_gets_all_traffic_and_can_be_taken_back_afterwards(world: World) -> None:
+    site = world.live_site(steps=(LONG_SHADOW, FULL))
+    with site.clients():
+        site.register("2")
+        site.wait_for("shadow", version="2")
+        accepted(site, "promote")
+        done = site.wait_for("done", version="2")
     assert phases(done) == ["deploying", "shadow", "full", "done"]
     assert site.split() == ({"2": 100}, {})
 
     accepted(site, "rollback")
-    back = site.wait_for("rolled_back", version="2")
-    assert back["kind"] == "rollback"
+    back = site.wait_until("it was taken back", lambda it: (it["kind"], it["phase"]) == ("rollback", "rolled_back"))
+    assert (back["version"], back["number"]) == ("2", 2)
     assert site.split() == ({"1": 100}, {})
 
 
-def a_shadow_that_is_advanced_becomes_a_canary_and_a_rollback_takes_it_back(site: Site) -> None:
-    site.write_policy(steps=(LONG_SHADOW, LONG_CANARY, FULL, RETIRE))
+def a_shadow_that_is_advanced_becomes_a_canary_and_a_rollback_takes_it_back(world: World) -> None:
+    site = world.live_site(steps=(LONG_SHADOW, LONG_CANARY, FULL, RETIRE))
     site.register("2")
     site.wait_for("shadow", version="2")
     accepted(site, "advance")
@@ -87,22 +87,12 @@ def a_shadow_that_is_advanced_becomes_a_canary_and_a_rollback_takes_it_back(site
     assert site.split() == ({"1": 100}, {})
 
 
-PAUSED = "paused by a person; resume to go on"
-STORIES: tuple[Callable[[Site], None], ...] = (
+@stories.of(
     an_approved_rollout_goes_on,
     a_rejected_rollout_ends_without_traffic_and_can_be_tried_again,
     a_paused_rollout_stays_where_it_is_until_it_is_resumed,
     a_promoted_version_gets_all_traffic_and_can_be_taken_back_afterwards,
     a_shadow_that_is_advanced_becomes_a_canary_and_a_rollback_takes_it_back,
 )
-
-
-def test_every_command_does_what_it_says(world: World) -> None:
-    sites = world.bare_sites(len(STORIES))
-    together(sites, Site.deploy_by_hand)
-
-    def tell(one: tuple[Callable[[Site], None], Site]) -> None:
-        story, site = one
-        story(site)
-
-    together(list(zip(STORIES, sites, strict=True)), tell)
+def test(story: Story, told: Told) -> None:
+    told.to_its_end(story)

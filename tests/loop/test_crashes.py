@@ -64,3 +64,4 @@ def test_a_host_killed_at_any_moment_of_a_rollout_ends_in_the_same_state_without
     assert good.now()["number"] == harmful.now()["number"] == 1
     assert not clients.failures
     assert not others.failures
+    assert not world.poisoned(), "a look that died is no unreadable message"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from functools import partial
 
+from tests.loop import stories
 from tests.loop.events import cloud_event, documented, recorded
 from tests.loop.site import Site
+from tests.loop.stories import Story, Told
 from tests.loop.world import World, together
 
 
@@ -22,7 +24,7 @@ def with_versions_before_its_policy(world: World, count: int, *versions: str) ->
     return sites
 
 
-def test_the_same_event_five_times_and_events_in_reverse_order_start_one_rollout_of_the_newest(world: World) -> None:
+def the_same_event_five_times_and_events_in_reverse_order_start_one_rollout_of_the_newest(world: World) -> None:
     repeated, reversed_ = with_versions_before_its_policy(world, 2, "1", "2", "3")
     event = documented(world.workspace_id, repeated.model, "3")
     replies = []
@@ -42,7 +44,7 @@ def test_the_same_event_five_times_and_events_in_reverse_order_start_one_rollout
     assert list(reversed_.deployments().values()) == ["3"]
 
 
-def test_every_schema_of_the_event_is_understood_and_each_event_of_a_delivery_is_taken(world: World) -> None:
+def every_schema_of_the_event_is_understood_and_each_event_of_a_delivery_is_taken(world: World) -> None:
     sites = with_versions_before_its_policy(world, 3, "1")
     shapes = (documented, recorded, cloud_event)
     events = [shape(world.workspace_id, site.model, "1") for shape, site in zip(shapes, sites, strict=True)]
@@ -53,3 +55,11 @@ def test_every_schema_of_the_event_is_understood_and_each_event_of_a_delivery_is
     inbox = [json.loads(world.text("inbox", name)) for name in world.names("inbox")]
     told = {item["event"]: item["model"] for item in inbox if item["kind"] == "registered"}
     assert [told.get(event["id"]) for event in events] == [site.model for site in sites]
+
+
+@stories.of(
+    the_same_event_five_times_and_events_in_reverse_order_start_one_rollout_of_the_newest,
+    every_schema_of_the_event_is_understood_and_each_event_of_a_delivery_is_taken,
+)
+def test(story: Story, told: Told) -> None:
+    told.to_its_end(story)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from tests.loop import stories
 from tests.loop.alerts import metric_alert
-from tests.loop.policies import FULL, LONG_SHADOW, RETIRE, SHADOW
+from tests.loop.policies import CANARY, FULL, LONG_SHADOW, RETIRE, SHADOW
 from tests.loop.site import phases
+from tests.loop.stories import Story, Told
 from tests.loop.versions import Behaviour
 from tests.loop.world import World, together
 
 
-def test_a_first_version_gets_all_traffic_and_the_next_replaces_it_step_by_step_without_a_failed_request(
+def a_first_version_gets_all_traffic_and_the_next_replaces_it_step_by_step_without_a_failed_request(
     world: World,
 ) -> None:
-    site = world.site()
+    site = world.site(steps=(SHADOW, CANARY, "full: {bake: 1s}", "retire: {after: 1s}"))
     site.register("1")
     first = site.wait_for("done", version="1")
     assert phases(first) == ["deploying", "full", "done"]
@@ -31,7 +33,7 @@ def test_a_first_version_gets_all_traffic_and_the_next_replaces_it_step_by_step_
     assert "1.json" in site.history()
 
 
-def test_of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_another(world: World) -> None:
+def of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_another(world: World) -> None:
     sites = world.live_sites(4, steps=(SHADOW, FULL, RETIRE), keep="1s")
     behaviours = (Behaviour.GOOD, Behaviour.DIFFERS, Behaviour.ERRS, Behaviour.NEVER_STARTS)
     with ExitStack() as stack:
@@ -57,7 +59,7 @@ def test_of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_
     assert [name for name in differing.history() if name.endswith(".log")], "the stopped candidate's log is kept"
 
 
-def test_a_version_registered_while_another_is_in_its_shadow_takes_its_place(world: World) -> None:
+def a_version_registered_while_another_is_in_its_shadow_takes_its_place(world: World) -> None:
     site = world.live_site(steps=(LONG_SHADOW, FULL, RETIRE))
     with site.clients() as clients:
         site.register("2")
@@ -71,7 +73,7 @@ def test_a_version_registered_while_another_is_in_its_shadow_takes_its_place(wor
     assert site.finished(1)["phase"] == "superseded"
 
 
-def test_an_endpoint_in_other_hands_is_left_alone_and_the_rollout_says_so(world: World) -> None:
+def an_endpoint_in_other_hands_is_left_alone_and_the_rollout_says_so(world: World) -> None:
     site = world.bare_site()
     site.deploy_by_hand("1")
     site.deploy_by_hand("2", share=30)
@@ -83,3 +85,13 @@ def test_an_endpoint_in_other_hands_is_left_alone_and_the_rollout_says_so(world:
     site.wait_for("rolled_back", version=waiting["version"])
     assert site.split() == ({"1": 70, "2": 30}, {})
     assert sorted(site.deployments().values()) == ["1", "2"]
+
+
+@stories.of(
+    a_first_version_gets_all_traffic_and_the_next_replaces_it_step_by_step_without_a_failed_request,
+    of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_another,
+    a_version_registered_while_another_is_in_its_shadow_takes_its_place,
+    an_endpoint_in_other_hands_is_left_alone_and_the_rollout_says_so,
+)
+def test(story: Story, told: Told) -> None:
+    told.to_its_end(story)

@@ -22,6 +22,7 @@ from azure.ai.ml.entities import ManagedOnlineEndpoint
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.identity import ManagedIdentityCredential
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient
+from azure.storage.queue import QueueClient
 
 from localcloud.supervisor import Stack
 from tests.loop.site import Site
@@ -110,6 +111,22 @@ class World:
     def upload(self, container: str, name: str, text: str) -> None:
         """Write a blob, as a user uploads a policy."""
         self.blobs.get_blob_client(container, name).upload_blob(text.encode(), overwrite=True)
+
+    def lock_of(self, site: Site) -> str:
+        """The blob whose lease a look at the site takes: locks/<hash> beside inbox/<hash>/..."""
+        for name in self.names("inbox"):
+            if json.loads(self.text("inbox", name)).get("model") == site.model:
+                return name.split("/")[0]
+        raise AssertionError(f"the app was never told of {site.model}")
+
+    def poisoned(self) -> list[str]:
+        """Work items that were given up."""
+        connection = self.env["AZURE_STORAGE_CONNECTION_STRING"]
+        queue = QueueClient.from_connection_string(connection, "rollout-work-poison")
+        try:
+            return [message.content for message in queue.peek_messages(32)]
+        except ResourceNotFoundError:
+            return []
 
     # Given
 
