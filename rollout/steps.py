@@ -125,14 +125,14 @@ def waiting(look: Look) -> Decision | Enter:
 def full(look: Look) -> Decision | Enter:
     """All live traffic on the candidate; the bake ends on evidence that it is safe.
 
-    Too few requests for a verdict lengthen it by a day at most. A day without any evidence goes back.
+    Too few requests for a verdict lengthen it once by its own length. A day without any evidence goes back.
     """
     step = _step(look, Full)
     ready = look.toward_split()
     if isinstance(ready, Decision):
         return _unless_overdue(look, ready, step.bake + BLIND_WITHIN)
     over = ready.lasted - step.bake
-    baked = "passed by an alert or a person" if ready.record.passed else _baked(ready, over)
+    baked = "passed by an alert or a person" if ready.record.passed else _baked(ready, over, step.bake)
     if baked:
         return ready.stay(ready.stopped) if ready.stopped else Enter(ready, ready.record.step + 1, baked)
     if over > BLIND_WITHIN and ready.blind > BLIND_WITHIN:
@@ -143,8 +143,8 @@ def full(look: Look) -> Decision | Enter:
     return ready.stay(ready.stopped, "the bake goes on until there is evidence", *missing)
 
 
-def _baked(look: Look, over: timedelta) -> str:
-    """Why the bake is over, or nothing while it is not."""
+def _baked(look: Look, over: timedelta, bake: timedelta) -> str:
+    """Why the bake is over, or nothing while it is not; `over` is how long it has lasted beyond `bake`."""
     if over < timedelta():
         return ""
     if look.record.live is None:
@@ -156,7 +156,7 @@ def _baked(look: Look, over: timedelta) -> str:
     if look.verdict.outcome is Outcome.SAFE:
         return f"the bake is over: {found}"
     gates = look.policy.gates
-    if over > BLIND_WITHIN or (gates.error_rate is None and gates.latency_p95 is None):
+    if over >= bake or (gates.error_rate is None and gates.latency_p95 is None):
         # Waiting longer would show no more: there was no harm, and going on takes nothing from anybody.
         return f"the bake is over without a verdict: {found}"
     return ""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from localcloud.supervisor import Stack
 from tests.localcloud.echo import Echo, running_echo
+
+# No timed assertions: a machine that is busy elsewhere must not fail a property.
+hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,7 @@ what happens                       full      first     retiring  back      done 
 nothing new                        .         .         .         +W        .         .         .         .
 evidence: safe, too early          .         .         .         +W        .         .         .         .
 evidence: safe, long enough        retiring  done      .         +W        .         .         .         .
-evidence: unknown, long enough     .         done      .         +W        .         .         .         .
+evidence: unknown, long enough     retiring  done      .         +W        .         .         .         .
 evidence: none, long enough        .         done      .         +W        .         .         .         .
 evidence: unknown, a day too long  retiring  done      +D        +W        .         .         .         .
 evidence: none, a day too long     back+W    done      +D        +W        .         .         .         .
