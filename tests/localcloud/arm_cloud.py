@@ -32,13 +32,16 @@ class ArmCloud:
         self.url = stack.env["LOCALCLOUD_URL"]
         self.folder = stack.folder
         self.credential = ManagedIdentityCredential()
-        self.ml = self._client(
-            stack.settings.subscription_id, stack.settings.resource_group, workspace_name=stack.settings.workspace
-        )
+        self.ml = self.fresh()
         self.workspace_id = (
             f"/subscriptions/{stack.settings.subscription_id}/resourceGroups/{stack.settings.resource_group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{stack.settings.workspace}"
         )
+
+    def fresh(self) -> MLClient:
+        """A new SDK client on the workspace: one that has not looked anything up yet."""
+        settings = self.stack.settings
+        return self._client(settings.subscription_id, settings.resource_group, workspace_name=settings.workspace)
 
     def _client(self, *scope: str, **names: Any) -> MLClient:
         return MLClient(
