@@ -6,6 +6,7 @@ process) and the error is shown. A policy that wants the endpoint of another one
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -50,13 +51,14 @@ class _Known:
 class Policies:
     """Reads policy blobs; what was read is remembered by ETag.
 
-    There is no lock: a storage that does not answer must not make one caller wait for another's time-outs. Two that
-    read at once replace what is known as a whole; the later wins, and what it missed differs by ETag the next time.
+    No lock is held while storage is read: one that does not answer must not make a caller wait for another's time-outs.
+    What was read replaces only what it was compared with, so that a slow reading never brings back an older state.
     """
 
     def __init__(self, blobs: Blobs, clock: Callable[[], datetime]) -> None:
         self._blobs, self._clock = blobs, clock
         self._known: _Known | None = None
+        self._replacing = threading.Lock()
 
     def current(self) -> InForce:
         """What is in force, at most half a minute old: the timer that refreshes may run in another instance."""
@@ -72,15 +74,23 @@ class Policies:
 
     def refresh(self) -> InForce:
         """Look for changed files (one listing, one read for each change) and answer what is in force now."""
-        before, now = self._known, self._clock()
+        while True:
+            before = self._known
+            found = self._read_all(before)
+            with self._replacing:
+                if self._known is before:
+                    self._known = found
+                    return found.in_force
+
+    def _read_all(self, before: _Known | None) -> _Known:
+        now = self._clock()
         listed = {
             blob.name.removesuffix(SUFFIX): blob.etag
             for blob in self._blobs.list(POLICIES)
             if blob.name.endswith(SUFFIX) and "/" not in blob.name
         }
         if before is not None and listed == before.seen:
-            self._known = replace(before, at=now)
-            return before.in_force
+            return replace(before, at=now)
         kept = dict(before.kept) if before else self._copies()
         good = {name: one for name, one in before.good.items() if name in listed} if before else {}
         errors = {name: text for name, text in before.errors.items() if name in listed} if before else {}
@@ -91,8 +101,7 @@ class Policies:
         incumbents = set(before.in_force.policies) if before else set(kept)
         in_force = _without_conflicts(good, errors, incumbents)
         self._keep(in_force, listed, kept)
-        self._known = _Known(now, seen, good, errors, kept, in_force)
-        return in_force
+        return _Known(now, seen, good, errors, kept, in_force)
 
     def _read(
         self, name: str, good: dict[str, tuple[Policy, str]], errors: dict[str, str], kept: Mapping[str, str]
