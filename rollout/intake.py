@@ -87,6 +87,9 @@ def take_alert(context: Context, raw: bytes) -> Answer:
     identity = item_id("alert", alert.key)
     concerned = concerned_by(context, alert)
     if not concerned:
+        context.policies.refresh()  # its policy may be newer than what this worker knows
+        concerned = concerned_by(context, alert)
+    if not concerned:
         item = {"kind": "alert", "rule": alert.rule, "alert_id": alert.alert_id, "at": stamp(context.clock())}
         context.store.put(UNMATCHED, identity, {**item, "raw": raw.decode(errors="replace")})
         return Answer(202, {"matched": [], "message": "stored; it names no endpoint of a policy"})
