@@ -26,6 +26,9 @@ ENDED = ("done", "rolled_back", "superseded", "failed")
 ROLLOUT_SECONDS = 60.0
 """Longest that anything may take on a small machine that does other things too; the normal time is a few seconds."""
 
+ARM_POLL_SECONDS = 0.25
+"""Azure Resource Manager throttles those who ask more often, and the app with them."""
+
 
 class Site:
     """One endpoint, one model, one policy: each with a name of its own, so that no name can stand in for another."""
@@ -154,6 +157,7 @@ class Site:
         wait_until(
             lambda: self.split() == wanted,
             seconds=ROLLOUT_SECONDS,
+            every=ARM_POLL_SECONDS,
             told=lambda: f"wanted {wanted}, is {self.split()}: {told(self.rollout())}",
         )
 
@@ -162,6 +166,7 @@ class Site:
         wait_until(
             lambda: sorted(self.deployments().values()) == sorted(versions),
             seconds=ROLLOUT_SECONDS,
+            every=ARM_POLL_SECONDS,
             told=lambda: f"wanted {versions}, are {self.deployments()}: {told(self.rollout())}",
         )
 
