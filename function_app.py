@@ -235,8 +235,8 @@ if CONTROL:
         from drift.store import Place, latest_result
         from pages.dashboard import render
         from pages.from_json import dashboard_view
+        from rollout.codec import stamp
         from rollout.intake import all_records, unmatched
-        from rollout.record import stamp
         from rollout.view import detail
 
         of = context()

@@ -9,10 +9,10 @@ from cloud.errors import CloudError, Conflict
 from cloud.models import ModelVersion
 from policy.match import places, watches
 from policy.model import Policy
+from rollout.codec import stamp
 from rollout.context import Context
 from rollout.intake import item_id, registered_at
 from rollout.place import place_of
-from rollout.record import stamp
 from rollout.versions import model_place
 
 STATE = "state"

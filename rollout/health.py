@@ -7,8 +7,8 @@ from typing import Any
 
 from cloud.blobs import Blobs
 from cloud.errors import CloudError
+from rollout.codec import stamp
 from rollout.context import Context
-from rollout.record import stamp
 
 STATE, RUNS = "state", "runs/"
 

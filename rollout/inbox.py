@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rollout.codec import moment
 from rollout.observation import AlertItem, CommandItem
 from rollout.place import Place
-from rollout.record import Record, moment
+from rollout.record import Record
 from rollout.store import Store
 
 Item = Mapping[str, Any]

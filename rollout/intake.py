@@ -17,10 +17,11 @@ from cloud.errors import CloudError
 from policy.match import alert_action, places
 from rollout import alerts, commands, events
 from rollout.bad_input import BadInput
+from rollout.codec import stamp
 from rollout.context import DRIFT_WORK, ROLLOUT_WORK, Context
 from rollout.place import Place, place_of
 from rollout.reconcile import acting, find, look
-from rollout.record import Record, stamp
+from rollout.record import Record
 from rollout.routing import concerned_by
 from rollout.view import detail
 

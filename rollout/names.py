@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from hashlib import sha256
 
-from rollout.record import stamp
+from rollout.codec import stamp
 
 LONGEST = 32
 """Azure's limit for deployment names (learn.microsoft.com, how-to-manage-quotas)."""

@@ -7,10 +7,12 @@ carried over from record to record.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from rollout.codec import OUTSIDE, decoded, encoded
 from rollout.phases import TERMINAL, Flag, Phase
 
 Split = dict[str, int]
@@ -106,8 +108,8 @@ class Record:
     list_versions: bool = False
     """The next look at the finished rollout lists the model's versions, since one may have waited."""
     next_look: datetime | None = None
-    writes: int = 0
-    entries: tuple[Entry, ...] = ()
+    writes: int = field(default=0, metadata={OUTSIDE: "record"})
+    entries: tuple[Entry, ...] = field(default=(), metadata={OUTSIDE: "history"})
     tried: tuple[Tried, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     handled: tuple[str, ...] = ()
@@ -150,120 +152,11 @@ def _shortened(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return tuple(kept)
 
 
-def stamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with Z, to the microsecond: nothing that Python knows of a time is lost on the way to a blob."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def moment(text: str) -> datetime:
-    """The reverse of `stamp`; takes any RFC 3339 time, also with seven digits of a second."""
-    head, dot, tail = text.replace("Z", "+00:00").partition(".")
-    if dot:
-        digits = "".join(c for c in tail[: len(tail) - 6] if c.isdigit())[:6]
-        return datetime.fromisoformat(f"{head}.{digits}{tail[-6:]}").astimezone(UTC)
-    return datetime.fromisoformat(head).astimezone(UTC)
-
-
-def _maybe(value: datetime | None) -> str | None:
-    return None if value is None else stamp(value)
-
-
-def _moment(value: str | None) -> datetime | None:
-    return None if value is None else moment(value)
-
-
 def to_json(record: Record) -> dict[str, Any]:
     """The record as JSON values, in full."""
-    return {
-        "policy": record.policy,
-        "target": record.target,
-        "endpoint": record.endpoint,
-        "kind": record.kind,
-        "model": record.model,
-        "version": record.version,
-        "model_id": record.model_id,
-        "model_created": stamp(record.model_created),
-        "policy_text": record.policy_text,
-        "number": record.number,
-        "phase": record.phase.value,
-        "step": record.step,
-        "started": stamp(record.started),
-        "entered": stamp(record.entered),
-        "since": _maybe(record.since),
-        "candidate": record.candidate,
-        "live": record.live,
-        "traffic": record.traffic,
-        "mirror": record.mirror,
-        "asked": None if record.asked is None else list(record.asked),
-        "flags": sorted(flag.value for flag in record.flags),
-        "holds": sorted(record.holds),
-        "passed": record.passed,
-        "reasons": list(record.reasons),
-        "evidence": [{"gate": m.gate, "outcome": m.outcome, "text": m.text} for m in record.evidence],
-        "outcome": record.outcome.value,
-        "harm_seen": _maybe(record.harm_seen),
-        "back_asked": _maybe(record.back_asked),
-        "refused": record.refused,
-        "list_versions": record.list_versions,
-        "next_look": _maybe(record.next_look),
-        "record": record.writes,
-        "history": [
-            {"at": stamp(e.at), "phase": e.phase.value, "cause": e.cause, "text": e.text} for e in record.entries
-        ],
-        "tried": [{"version": t.version, "created": stamp(t.created)} for t in record.tried],
-        "leftovers": [{"deployment": o.deployment, "after": stamp(o.after)} for o in record.leftovers],
-        "handled": list(record.handled),
-        "released": sorted(record.released),
-        "evidence_at": _maybe(record.evidence_at),
-        "retired": record.retired,
-        "blocked_since": _maybe(record.blocked_since),
-        "blocked_seconds": record.blocked_seconds,
-    }
+    return encoded(record)
 
 
-def from_json(raw: dict[str, Any]) -> Record:
+def from_json(raw: Mapping[str, Any]) -> Record:
     """A record from `to_json`'s form; what an older build did not write yet has its default."""
-    asked = raw["asked"]
-    return Record(
-        policy=raw["policy"],
-        target=raw["target"],
-        endpoint=raw["endpoint"],
-        kind=raw["kind"],
-        model=raw["model"],
-        version=raw["version"],
-        model_id=raw["model_id"],
-        model_created=moment(raw["model_created"]),
-        policy_text=raw["policy_text"],
-        number=raw["number"],
-        phase=Phase(raw["phase"]),
-        step=raw["step"],
-        started=moment(raw["started"]),
-        entered=moment(raw["entered"]),
-        since=_moment(raw["since"]),
-        candidate=raw["candidate"],
-        live=raw["live"],
-        traffic=raw["traffic"],
-        mirror=raw["mirror"],
-        asked=None if asked is None else (asked[0], asked[1]),
-        flags=frozenset(Flag(flag) for flag in raw["flags"]),
-        holds=frozenset(raw["holds"]),
-        passed=raw["passed"],
-        reasons=tuple(raw["reasons"]),
-        evidence=tuple(Measured(m["gate"], m["outcome"], m["text"]) for m in raw["evidence"]),
-        outcome=Phase(raw["outcome"]),
-        harm_seen=_moment(raw["harm_seen"]),
-        back_asked=_moment(raw["back_asked"]),
-        refused=raw["refused"],
-        list_versions=raw["list_versions"],
-        next_look=_moment(raw["next_look"]),
-        writes=raw["record"],
-        entries=tuple(Entry(moment(e["at"]), Phase(e["phase"]), e["cause"], e["text"]) for e in raw["history"]),
-        tried=tuple(Tried(t["version"], moment(t["created"])) for t in raw["tried"]),
-        leftovers=tuple(Leftover(o["deployment"], moment(o["after"])) for o in raw["leftovers"]),
-        handled=tuple(raw["handled"]),
-        released=frozenset(raw.get("released", ())),
-        evidence_at=_moment(raw.get("evidence_at")),
-        retired=raw.get("retired", False),
-        blocked_since=_moment(raw.get("blocked_since")),
-        blocked_seconds=raw.get("blocked_seconds", 0.0),
-    )
+    return decoded(Record, raw)

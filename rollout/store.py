@@ -10,8 +10,9 @@ from typing import Any
 
 from cloud.blobs import Blobs, Lease
 from cloud.errors import Conflict
+from rollout.codec import moment, stamp
 from rollout.place import Place
-from rollout.record import Record, from_json, moment, stamp, to_json
+from rollout.record import Record, from_json, to_json
 
 ROLLOUTS, HISTORY, INBOX, LOCKS = "rollouts", "history", "inbox", "locks"
 LEASE_SECONDS = 60

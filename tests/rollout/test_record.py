@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollout.codec import moment, stamp
 from rollout.phases import Flag, Phase
-from rollout.record import Entry, Leftover, Measured, Record, Tried, from_json, moment, stamp, to_json
+from rollout.record import Entry, Leftover, Measured, Record, Tried, from_json, to_json
 from tests.rollout.world import NOW, standing
 
 SETTINGS = settings(max_examples=100, derandomize=True, deadline=None, database=None)
