@@ -70,8 +70,6 @@ def _parser() -> argparse.ArgumentParser:
     cloud = commands.add_parser("cloud", help="the cloud process alone (started by `up`)")
     cloud.add_argument("--folder", type=Path, required=True)
     cloud.add_argument("--port", type=int, required=True)
-    cloud.add_argument("--blob-port", type=int, required=True)
-    cloud.add_argument("--queue-port", type=int, required=True)
     cloud.set_defaults(run=_run_cloud)
 
     host = commands.add_parser("host", help="the Functions host alone (started by `up`)")
@@ -142,10 +140,8 @@ def _as_interrupt(_number: int, _frame: object) -> None:
 
 def _run_cloud(options: argparse.Namespace) -> int:
     from localcloud import cloud_process
-    from localcloud.azurite import Account
 
-    cloud_process.run(options.folder, options.port, Account(options.blob_port, options.queue_port))
-    return 0
+    return cloud_process.run(options.folder, options.port)
 
 
 def _run_host(options: argparse.Namespace) -> int:

@@ -11,17 +11,22 @@ import importlib.util
 import os
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.processes import Child, StackFailed
+from localcloud.processes import STOP_SECONDS, Child, StackFailed
 
 ACCOUNT = "devstoreaccount1"
 #: Azurite's published key: the same on every machine, no secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _FOLLOW_PARENT = Path(__file__).with_name("follow_parent.cjs")
+_SERVICES = ("blob", "queue", "table")
 _LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at https://[\d.]+:(\d+)")
+#: Said per service when its server is closed and its data base is written.
+_CLOSED = re.compile(r"Azurite (?:Blob|Queue|Table) service successfully closed")
 _READY_SECONDS = 30.0
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -50,23 +55,48 @@ class Account:
         )
 
 
-def start(folder: Path, logs: Path, certificate: Path, key: Path) -> tuple[Child, Account]:
+class Azurite(Child):
+    """A running Azurite. Once it has written its data it would wait for its clients to hang up; we do not."""
+
+    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
+        """SIGTERM, and SIGKILL as soon as it says that everything is written."""
+        if self.is_running:
+            self.process.terminate()
+            deadline = time.monotonic() + seconds
+            while self.is_running and not self._is_written() and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+        super().stop(seconds=0)
+
+    def _is_written(self) -> bool:
+        return len(_CLOSED.findall(self.output())) == len(_SERVICES)
+
+    def wait_until_ready(self) -> Account:
+        """Where it answers, once it does; StackFailed when it does not come up."""
+        try:
+            self.wait_until(lambda: len(_ports(self)) == len(_SERVICES), seconds=_READY_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+        ports = _ports(self)
+        return Account(blob_port=ports["Blob"], queue_port=ports["Queue"])
+
+
+def start(folder: Path, logs: Path, certificate: Path, key: Path) -> tuple[Azurite, Account]:
     """Start Azurite on free ports and wait until it listens."""
+    child = launch(folder, logs, certificate, key)
+    return child, child.wait_until_ready()
+
+
+def launch(folder: Path, logs: Path, certificate: Path, key: Path) -> Azurite:
+    """Start Azurite on free ports; it is not awaited."""
     data = folder / "azurite"
     data.mkdir(parents=True, exist_ok=True)
     command = [_node(), "-r", str(_FOLLOW_PARENT), str(_program())]
-    for service in ("blob", "queue", "table"):
+    for service in _SERVICES:
         command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", "0"]
     command += ["--oauth", "basic", "--cert", str(certificate), "--key", str(key), "--location", str(data)]
     command += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-    child = Child("azurite", command, dict(os.environ), logs / "azurite.log")
-    try:
-        child.wait_until(lambda: len(_ports(child)) == 3, seconds=_READY_SECONDS)
-    except BaseException:
-        child.stop()
-        raise
-    ports = _ports(child)
-    return child, Account(blob_port=ports["Blob"], queue_port=ports["Queue"])
+    return Azurite("azurite", command, dict(os.environ), logs / "azurite.log")
 
 
 def _ports(child: Child) -> dict[str, int]:

@@ -1,11 +1,18 @@
-"""The cloud process: one aiohttp server over TLS for everything but scoring and the app's own doors."""
+"""The cloud process: one aiohttp server over TLS for everything but scoring and the app's own doors.
+
+It is started at the same time as Azurite, loads its code meanwhile, and is then told where storage is and what the
+stack's environment is (jobs get it) by a line of JSON on its stdin: {"account": {...}, "environment": {...}}.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
 import signal
 import ssl
+import sys
 from pathlib import Path
 
 from aiohttp import web
@@ -16,10 +23,21 @@ from localcloud.processes import follow_parent, listening_socket
 from localcloud.storage import WORKSPACE_CONTAINER, Storage
 
 
-def run(folder: Path, port: int, account: Account) -> None:
-    """Serve until SIGTERM."""
+def run(folder: Path, port: int) -> int:
+    """Serve until SIGTERM; the exit code."""
+    import azure.storage.blob
+
+    import localcloud.server
+
+    del azure, localcloud  # loaded while Azurite starts, used below
+    told = sys.stdin.readline()
+    if not told:
+        return 1  # the parent is gone before it had something to tell
     follow_parent()
-    asyncio.run(_serve(folder, port, account))
+    stack = json.loads(told)
+    os.environ.update(stack["environment"])
+    asyncio.run(_serve(folder, port, Account(**stack["account"])))
+    return 0
 
 
 async def _serve(folder: Path, port: int, account: Account) -> None:

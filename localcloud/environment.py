@@ -68,6 +68,16 @@ def for_child(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **environment}
 
 
+def trust(ca_file: Path) -> dict[str, str]:
+    """What makes HTTP clients believe the local certificates and go past any proxy."""
+    return {
+        "REQUESTS_CA_BUNDLE": str(ca_file),
+        "SSL_CERT_FILE": str(ca_file),
+        "NO_PROXY": _NO_PROXY,
+        "no_proxy": _NO_PROXY,
+    }
+
+
 def from_settings(settings: Settings) -> dict[str, str]:
     """What `localcloud.settings.from_environment` reads back."""
     return {f"LOCALCLOUD_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
@@ -85,10 +95,7 @@ def _azure(settings: Settings, at: Addresses) -> dict[str, str]:
         "AZUREML_CLOUD_METADATA": _cloud_metadata(at),
         "LOCALCLOUD_URL": at.cloud_url,
         "LOCALCLOUD_CA": str(at.ca_file),
-        "REQUESTS_CA_BUNDLE": str(at.ca_file),
-        "SSL_CERT_FILE": str(at.ca_file),
-        "NO_PROXY": _NO_PROXY,
-        "no_proxy": _NO_PROXY,
+        **trust(at.ca_file),
     }
 
 

@@ -7,6 +7,7 @@ in a terminal reaches only the parent, which then ends them in order.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -58,6 +59,13 @@ class Child:
         with self.log.open("rb") as file:
             file.seek(self.log_start)
             return file.read().decode(errors="replace")[-tail:]
+
+    def tell(self, line: str) -> None:
+        """Give it one line on its stdin; what it may no longer read is nobody's loss: it has ended."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(f"{line}\n".encode())
+            self.process.stdin.flush()
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Poll until ready; StackFailed with the child's last words when it ends first or takes too long."""

@@ -22,6 +22,13 @@ WORKSPACE_CONTAINER = "azureml-blobstore"
 _SAS_LIFETIME = timedelta(days=1)
 
 
+def preload() -> None:
+    """Load the SDK, which takes a while, when there is nothing else to do."""
+    import azure.storage.blob
+
+    del azure
+
+
 class Storage:
     """Implements `localcloud.seams.Blobs`."""
 

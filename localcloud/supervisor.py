@@ -7,21 +7,22 @@ last, when everything answers, and removed first. The Functions host is restarte
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import socket
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from localcloud import azurite, certificates, client, environment, identity, secrets_file, subscriptions
-from localcloud.azurite import Account
 from localcloud.functions_process import FunctionsProcess
 from localcloud.processes import Child, StackFailed, reserve_port
 from localcloud.settings import Settings
-from localcloud.storage import Storage
+from localcloud.storage import Storage, preload
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _READY_SECONDS = 60.0
@@ -122,9 +123,12 @@ class Stack:
         secrets = secrets_file.load(self.folder)
         ca_file = certificates.authority(self.folder)
         certificate, key = certificates.issue(self.folder, "localhost", "127.0.0.1")
-        storage_process, account = azurite.start(self.folder, self.logs, certificate, key)
+        storage_process = azurite.launch(self.folder, self.logs, certificate, key)
         self._children.append(storage_process)
         cloud_port, functions_port = self._reserve(), self._reserve()
+        cloud = self._start_cloud(cloud_port, ca_file)
+        preload()
+        account = storage_process.wait_until_ready()
         at = environment.Addresses(
             cloud_url=f"https://localhost:{cloud_port}",
             functions_url=f"http://localhost:{functions_port}",
@@ -132,7 +136,7 @@ class Stack:
             ca_file=ca_file,
         )
         self.env = {**environment.compose(self.settings, secrets, at), **self._extra}
-        cloud = self._start_cloud(cloud_port, account)
+        cloud.tell(json.dumps({"account": asdict(account), "environment": self.env}))
         self._upload_policies(Storage(account, ca_file))
         if self._app is not None:
             self._functions = self._start_functions(self._app, functions_port, secrets, ca_file)
@@ -142,10 +146,10 @@ class Stack:
             subscriptions.create(self.settings, self.env, ca_file)
         environment.write(self.env_file, self.env)
 
-    def _start_cloud(self, port: int, account: Account) -> Child:
+    def _start_cloud(self, port: int, ca_file: Path) -> Child:
+        """It loads its code at once and serves when it is told where storage is."""
         command = [sys.executable, "-m", "localcloud", "cloud", "--folder", str(self.folder), "--port", str(port)]
-        command += ["--blob-port", str(account.blob_port), "--queue-port", str(account.queue_port)]
-        own = {**self.env, **environment.from_settings(self.settings)}
+        own = {**environment.trust(ca_file), **environment.from_settings(self.settings)}
         child = Child("The cloud process", command, environment.for_child(own), self.logs / "cloud.log")
         self._children.append(child)
         return child

@@ -6,6 +6,7 @@ Both hand the new process a spec file, a pipe for its console and a control sock
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -91,6 +92,9 @@ class ForkStarter:
             return
         self._channel.close()
         self._channel = None
+        with contextlib.suppress(ProcessLookupError):
+            # It may still be in its imports, which take seconds; it holds nothing that could be lost.
+            self._process.terminate()
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._process.wait()

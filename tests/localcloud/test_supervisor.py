@@ -8,15 +8,17 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from localcloud import client
-from localcloud.processes import StackFailed
+from localcloud.processes import STOP_SECONDS, StackFailed
 from localcloud.supervisor import Stack
 from tests.localcloud.echo import APP, Echo, eventually, running_echo
 
@@ -33,6 +35,12 @@ def is_alive(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def blob_client(stack: Stack) -> BlobServiceClient:
+    return BlobServiceClient.from_connection_string(
+        stack.env["AZURE_STORAGE_CONNECTION_STRING"], connection_verify=stack.env["LOCALCLOUD_CA"]
+    )
 
 
 @contextmanager
@@ -116,20 +124,30 @@ def test_storage_outlives_the_stack(tmp_path: Path) -> None:
         assert second.stack.env["FUNCTIONS_KEY"] == secret
 
 
-def test_policies_of_a_folder_are_uploaded_before_the_app_starts(tmp_path: Path) -> None:
-    from azure.storage.blob import ContainerClient
+def test_an_open_connection_of_a_client_neither_delays_the_stop_nor_loses_what_was_written(tmp_path: Path) -> None:
+    # Given a script that has just written and keeps its connection to storage open
+    with Stack(tmp_path / ".local", app=None) as stack:
+        client = blob_client(stack)
+        client.create_container("written-last")
 
+        # When the stack ends, it does so at once
+        began = time.monotonic()
+    assert time.monotonic() - began < STOP_SECONDS / 2
+    client.close()
+
+    # Then what was written is there when it comes back
+    with Stack(tmp_path / ".local", app=None) as stack, blob_client(stack) as again:
+        assert "written-last" in [container.name for container in again.list_containers()]
+
+
+def test_policies_of_a_folder_are_uploaded_before_the_app_starts(tmp_path: Path) -> None:
     policies = tmp_path / "policies"
     policies.mkdir()
     (policies / "a.yaml").write_text("name: a\n")
     (policies / "b.yml").write_text("name: b\n")
     (policies / "notes.txt").write_text("no policy")
-    with Stack(tmp_path / ".local", app=None, policies=policies) as stack:
-        container = ContainerClient.from_connection_string(
-            stack.env["AZURE_STORAGE_CONNECTION_STRING"], "policies", connection_verify=stack.env["LOCALCLOUD_CA"]
-        )
-        with container:
-            assert sorted(container.list_blob_names()) == ["a.yaml", "b.yml"]
+    with Stack(tmp_path / ".local", app=None, policies=policies) as stack, blob_client(stack) as client:
+        assert sorted(client.get_container_client("policies").list_blob_names()) == ["a.yaml", "b.yml"]
 
 
 def test_an_app_that_does_not_index_stops_the_start_and_says_why(tmp_path: Path) -> None:
@@ -161,6 +179,7 @@ def test_everything_ends_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     with command(tmp_path) as process:
         wait_until_ready(process)
         children = psutil.Process(process.pid).children(recursive=True)
+        assert any("azurite" in " ".join(child.cmdline()) for child in children)
 
         process.kill()
 
