@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -41,6 +40,9 @@ class _Field:
     outside: str
     form: _Form
     default: Any
+
+
+_KNOWN: dict[Any, tuple[_Field, ...]] = {}
 
 
 def encoded(value: Any, *, whole: bool = True) -> dict[str, Any]:
@@ -76,13 +78,15 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(head).astimezone(UTC)
 
 
-@cache
-def _fields(kind: type) -> tuple[_Field, ...]:
-    hints = get_type_hints(kind)
-    return tuple(
-        _Field(one.name, one.metadata.get(OUTSIDE, one.name), _form(hints[one.name]), _default(one))
-        for one in fields(kind)
-    )
+def _fields(kind: Any) -> tuple[_Field, ...]:
+    """The fields of a dataclass; its type hints are read once."""
+    if kind not in _KNOWN:
+        hints = get_type_hints(kind)
+        _KNOWN[kind] = tuple(
+            _Field(one.name, one.metadata.get(OUTSIDE, one.name), _form(hints[one.name]), _default(one))
+            for one in fields(kind)
+        )
+    return _KNOWN[kind]
 
 
 def _default(one: Any) -> Any:
@@ -100,7 +104,8 @@ def _form(hint: Any) -> _Form:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _Form(lambda value: value.value, hint)
     if is_dataclass(hint):
-        return _Form(_written, lambda raw: decoded(hint, raw))
+        kind: Any = hint
+        return _Form(_written, lambda raw: decoded(kind, raw))
     if origin in (Union, UnionType):
         return _union(arguments)
     if origin is tuple:
