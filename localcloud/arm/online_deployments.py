@@ -196,6 +196,7 @@ class OnlineDeployments:
         async def provision() -> None:
             for asset in assets:
                 if asset:
+                    deployment.fetched.append(f"Downloading {asset.name}:{asset.version} from {asset.uri}")
                     await self._files.fetch(asset)
             await self._cloud.serving.start_deployment(spec)
             deployment.state, deployment.ever_succeeded, deployment.modified = "Succeeded", True, utc_now()
@@ -237,10 +238,14 @@ class OnlineDeployments:
         return web.json_response(None, status=202, headers=self._operations.headers(operation, request))
 
     async def logs(self, request: web.Request) -> web.Response:
-        """POST getLogs: the container's last lines."""
+        """POST getLogs: the last lines of the model's container, or of the one that fetched the model."""
         endpoint, deployment = self._find(request)
-        tail = int((await json_body(request)).get("tail") or 50)
-        content = await self._cloud.serving.container_log(endpoint.name, deployment.name, tail)
+        body = await json_body(request)
+        tail = int(body.get("tail") or 50)
+        if str(body.get("containerType") or "").lower() == "storageinitializer":
+            content = "".join(f"{line}\n" for line in deployment.fetched[-tail:])
+        else:
+            content = await self._cloud.serving.container_log(endpoint.name, deployment.name, tail)
         return web.json_response({"content": content})
 
     def inspect(self) -> list[Json]:

@@ -80,6 +80,8 @@ class Deployment:
     state: str = "Updating"
     operation_uri: str = ""
     ever_succeeded: bool = False
+    fetched: list[str] = field(default_factory=list)
+    """What the storage initializer says: one line per asset that it brought."""
     created: datetime = field(default_factory=utc_now)
     modified: datetime = field(default_factory=utc_now)
 

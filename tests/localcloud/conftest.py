@@ -35,6 +35,15 @@ def arm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmCloud]:
 
 
 @pytest.fixture
+def no_sticky_header() -> Iterator[None]:
+    """The SDK keeps a pinned deployment's name in a module's dict and sends it with every later call."""
+    from azure.ai.ml.constants._endpoint import EndpointInvokeFields
+
+    yield
+    EndpointInvokeFields.DEFAULT_HEADER.pop(EndpointInvokeFields.MODEL_DEPLOYMENT, None)
+
+
+@pytest.fixture
 def orders(arm: ArmCloud) -> Iterator[Orders]:
     """Faults of the shared cloud without an app; none are left over."""
     given = Orders(arm.url)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from azure.ai.ml import Input, MLClient, Output
-from azure.ai.ml.constants._endpoint import EndpointInvokeFields
 from azure.ai.ml.entities import (
     BatchEndpoint,
     BatchJob,
@@ -23,6 +21,7 @@ from tests.localcloud.arm_cloud import ArmCloud, new_name, until
 
 # azure-ai-ml 1.35 downloads with what azure-storage-blob 12.31 deprecates
 pytestmark = [
+    pytest.mark.usefixtures("no_sticky_header"),
     pytest.mark.filterwarnings("ignore:The use of a 'BlobProperties' instance:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:content_as_bytes is deprecated:DeprecationWarning"),
 ]
@@ -41,13 +40,6 @@ def run(mini_batch):
         raise ValueError("broken on purpose")
     return [f"{name} is good" for name in names if not name.startswith("odd")]
 """
-
-
-@pytest.fixture(autouse=True)
-def no_sticky_header() -> Iterator[None]:
-    """The SDK keeps a pinned deployment's name in a module's dict and sends it with every later call."""
-    yield
-    EndpointInvokeFields.DEFAULT_HEADER.pop(EndpointInvokeFields.MODEL_DEPLOYMENT, None)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from localcloud.seams import AzureError
 from localcloud.settings import Settings
 from tests.localcloud import arm_cloud
 from tests.localcloud.arm_cloud import ArmCloud, new_name
+from tests.localcloud.beside import SHARED, require
 from tests.localcloud.replay import Json, Replay, differences, load
 
 TOLERATED = {
@@ -48,18 +49,12 @@ used: set[str] = set()
 
 def recordings() -> Path:
     """Where the recordings are: beside the checkout, or where the environment says."""
-    beside = Path(__file__).parents[2].parent / "shared" / "recordings"
-    return Path(os.environ.get("UNDERSTUDY_RECORDINGS", beside))
+    return Path(os.environ.get("UNDERSTUDY_RECORDINGS", SHARED / "recordings"))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _present() -> None:
-    if recordings().is_dir():
-        return
-    reason = f"no recordings at {recordings()}; set UNDERSTUDY_RECORDINGS to the folder that has them"
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    require(recordings(), "set UNDERSTUDY_RECORDINGS to the folder that has the recordings")
 
 
 @pytest.fixture(scope="module")
