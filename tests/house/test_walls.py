@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,8 +26,21 @@ BELOW_THE_DOORS = {
 }
 
 
+OF_ONE_MACHINE = re.compile(
+    r"localcloud|localhost|127\.0\.0\.1|azurite|devstoreaccount|//[^\s/\"']+:\d+", re.IGNORECASE
+)
+"""Names, hosts and ports that only a stand-in has: the app gets its endpoints from settings."""
+
+
 def files(*rooms: str) -> list[Path]:
     return [path for room in rooms for path in sorted((HOUSE / room).rglob("*.py"))]
+
+
+def texts_of_the_app() -> list[Path]:
+    """What the app is made of on Azure: code, queries, pages, host.json."""
+    kept = (".py", ".kql", ".html", ".css", ".js", ".svg", ".json")
+    inside = [path for room in ROOMS for path in sorted((HOUSE / room).rglob("*")) if path.suffix in kept]
+    return [*inside, HOUSE / "function_app.py", HOUSE / "host.json"]
 
 
 def shown(path: Path) -> str:
@@ -76,9 +90,22 @@ def test_clock_sleep_and_ids_are_injected_below_the_doors(path: Path) -> None:
     assert not BELOW_THE_DOORS.intersection(calls)
 
 
-@pytest.mark.parametrize("path", [*files(*ROOMS), HOUSE / "function_app.py"], ids=shown)
+@pytest.mark.parametrize("path", texts_of_the_app(), ids=shown)
 def test_the_app_does_not_know_that_a_local_cloud_exists(path: Path) -> None:
-    assert "localcloud" not in path.read_text()
+    assert not OF_ONE_MACHINE.findall(path.read_text())
+
+
+@pytest.mark.parametrize("text", [
+    "import localcloud", "LOCALCLOUD_URL", "https://localhost/api", "127.0.0.1", "http://some.host:8080/x", "Azurite",
+])  # fmt: skip
+def test_what_belongs_to_one_machine_is_known(text: str) -> None:
+    assert OF_ONE_MACHINE.search(text)
+
+
+@pytest.mark.parametrize("path", files("localcloud"), ids=shown)
+def test_the_local_cloud_imports_nothing_of_the_app(path: Path) -> None:
+    app = {*ROOMS, "function_app", "demo"}
+    assert not [module for module, _ in imports(path) if module.split(".")[0] in app]
 
 
 def loaded_after(statements: str, role: str = "all") -> set[str]:
