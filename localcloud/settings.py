@@ -6,10 +6,17 @@ windows and frequencies, and retry schedules. Everything else is a plain duratio
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+
+from localcloud.pace import Pace
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_A: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_LOCKS = ("endpoint", "resource")
 
 
 @dataclass(frozen=True)
@@ -26,14 +33,26 @@ class Settings:
     instrumentation_key: str = "00000000-0000-0000-0000-000000000003"
 
     minute_seconds: float = 5.0
+    """The length of one Azure minute: metric grains, alert windows and frequencies, retry schedules, refills."""
     endpoint_seconds: float = 0.5
+    """How long creating or changing an endpoint takes."""
     traffic_seconds: float = 1.0
+    """How long a change of traffic or mirror takes."""
     deployment_seconds: float = 1.0
+    """How long a deployment takes beyond the real start of its container."""
     delete_seconds: float = 0.5
+    """How long a deletion takes."""
     job_seconds: float = 0.5
+    """How long a job waits before it runs."""
     ingestion_seconds: float = 1.0
+    """From the writing of a log row to its showing up in queries."""
     alert_evaluation_seconds: float = 2.0
+    """From one evaluation of an alert rule to the next."""
     event_delay_seconds: float = 0.1
+    """From an event to its first delivery."""
+
+    http_answer_seconds: float = 230.0
+    """The longest that a caller of an HTTP function waits, as Azure's load balancer has it; the function goes on."""
 
     stepped: str = ""
     """What waits for `POST /localcloud/step` instead of the clock: operations, ingestion, alerts (commas), or all."""
@@ -43,6 +62,17 @@ class Settings:
     mirrored_rows_in_traffic_log: bool = True
     """UNCONFIRMED in Azure, so a switch."""
     quota_cores: int = 1000
+    """Cores that all online deployments may hold together, at 1.2 x their instances."""
+    endpoints_per_region: int = 100
+    """Online and batch endpoints together. This and the next three are Azure's, which its support raises on request."""
+    deployments_per_region: int = 500
+    """Of all endpoints together."""
+    deployments_per_endpoint: int = 20
+    """The most that one endpoint can have."""
+    instances_per_deployment: int = 50
+    """The most that one deployment can have."""
+    taken_endpoint_names: str = ""
+    """Names, with commas between them, that somebody else's endpoints of the region have already."""
     throttling: bool = True
     """Whether ARM answers 429 when a bucket is empty. Buckets refill 60 / minute_seconds times as fast as on Azure."""
     throttle_reads: int = 250
@@ -77,7 +107,23 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             continue
         kind = type(getattr(Settings, field.name))
         try:
-            given[field.name] = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
-        except ValueError:
-            raise ValueError(f"{name}: {text!r} is not a {kind.__name__}") from None
-    return Settings(**given)
+            given[field.name] = _SWITCH[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            raise ValueError(f"{name}: {text!r} is not {_A[kind]}") from None
+        if kind in (int, float) and not 0 <= given[field.name] < math.inf:
+            raise ValueError(f"{name}: {text!r} must be 0 or more")
+    settings = Settings(**given)
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """What the types alone do not tell."""
+    try:
+        Pace(settings.stepped)
+    except ValueError as error:
+        raise ValueError(f"LOCALCLOUD_STEPPED: {error}") from None
+    if settings.operation_lock not in _LOCKS:
+        raise ValueError(f"LOCALCLOUD_OPERATION_LOCK: {settings.operation_lock!r} is not one of {', '.join(_LOCKS)}")
+    if settings.minute_seconds == 0:
+        raise ValueError("LOCALCLOUD_MINUTE_SECONDS: a minute must last, say 0.1")

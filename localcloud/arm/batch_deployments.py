@@ -12,13 +12,11 @@ from localcloud.arm.durations import seconds_of
 from localcloud.arm.envelope import invalid
 from localcloud.arm.operations import Operation, Operations
 from localcloud.arm.paths import WORKSPACE, any_case
-from localcloud.arm.quota import check_deployment_count
+from localcloud.arm.quota import check_new_deployment
 from localcloud.arm.requests import json_body, merged, refuse_other_fields
 from localcloud.arm.store import Store
 from localcloud.arm.traffic_rules import check_name
 from localcloud.seams import AzureError, Cloud, Json, utc_now
-
-MAX_DEPLOYMENTS = 20
 
 
 class BatchDeployments:
@@ -68,9 +66,7 @@ class BatchDeployments:
         self._check(endpoint, properties)
         if known is None:
             check_name(name, "deployment")
-            check_deployment_count(self._store, self._cloud.settings)
-            if len(endpoint.deployments) >= MAX_DEPLOYMENTS:
-                raise invalid(f"An endpoint can have at most {MAX_DEPLOYMENTS} deployments.")
+            check_new_deployment(self._store, self._cloud.settings, endpoint)
         location = str(body.get("location") or endpoint.location)
         deployment = known or BatchDeployment(name, properties, {}, location)
         deployment.properties, deployment.tags = properties, body.get("tags") or {}

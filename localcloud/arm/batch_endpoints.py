@@ -14,7 +14,7 @@ from localcloud.arm.batch_records import BatchEndpoint
 from localcloud.arm.envelope import invalid
 from localcloud.arm.operations import Operation, Operations, Work
 from localcloud.arm.paths import WORKSPACE, any_case, scope_of
-from localcloud.arm.quota import check_endpoint_count
+from localcloud.arm.quota import check_new_endpoint
 from localcloud.arm.requests import json_body, merged, refuse_other_fields
 from localcloud.arm.store import Store
 from localcloud.arm.traffic_rules import check_name
@@ -72,7 +72,7 @@ class BatchEndpoints:
             self._operations.refuse_overlap(known.arm_id, known.arm_id)
         else:
             check_name(request.match_info["endpoint"], "endpoint")
-            check_endpoint_count(self._store, self._cloud.settings)
+            check_new_endpoint(self._store, self._cloud.settings, request.match_info["endpoint"])
         endpoint = known or self._create(request, body)
         endpoint.tags, endpoint.description = body.get("tags") or {}, properties.get("description")
         endpoint.user_properties = user_properties(properties.get("properties"))

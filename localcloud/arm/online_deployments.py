@@ -17,14 +17,12 @@ from localcloud.arm.online_bodies import deployment_body, deployment_properties,
 from localcloud.arm.online_endpoints import OnlineEndpoints
 from localcloud.arm.operations import Operation, Operations
 from localcloud.arm.paths import WORKSPACE, any_case
-from localcloud.arm.quota import check_deployment_count, check_quota, quota_refusal
+from localcloud.arm.quota import check_new_deployment, check_quota, quota_refusal
 from localcloud.arm.requests import json_body, merged, refuse_other_fields
 from localcloud.arm.store import Deployment, Endpoint, Store
 from localcloud.arm.traffic_rules import check_name
 from localcloud.seams import AzureError, Cloud, Json, ServingSpec, utc_now
 
-MAX_DEPLOYMENTS = 20
-MAX_INSTANCES = 50
 MAX_TIMEOUT_SECONDS = 180.0
 
 
@@ -85,7 +83,7 @@ class OnlineDeployments:
         )
         if known is None:
             check_name(name, "deployment")
-            check_deployment_count(self._store, self._cloud.settings)
+            check_new_deployment(self._store, self._cloud.settings, endpoint)
         operation = self._replace(request, endpoint, known, wanted)
         headers = self._operations.headers(operation, request)
         return web.json_response(deployment_body(endpoint, wanted), status=201, headers=headers)
@@ -126,15 +124,14 @@ class OnlineDeployments:
                 f"Specified deployment [{known.name}] failed during initial provisioning and is in an unrecoverable "
                 "state. Delete and re-create."
             )
-        if known is None and len(endpoint.deployments) >= MAX_DEPLOYMENTS:
-            raise invalid(f"An endpoint can have at most {MAX_DEPLOYMENTS} deployments.")
         egress = "egressPublicNetworkAccess"
         if known and known.properties[egress] != wanted.properties[egress]:
             raise invalid("egressPublicNetworkAccess cannot be changed after the deployment was created.", field=egress)
         if not wanted.properties["instanceType"]:
             raise invalid("The instance type is required for a managed deployment.", field="InstanceType")
-        if not 1 <= wanted.instances <= MAX_INSTANCES:
-            raise invalid(f"The capacity must be from 1 to {MAX_INSTANCES}.", field="Capacity")
+        most = self._cloud.settings.instances_per_deployment
+        if not 1 <= wanted.instances <= most:
+            raise invalid(f"The capacity must be from 1 to {most}.", field="Capacity")
         timeout = seconds_of(wanted.properties["requestSettings"]["requestTimeout"], "RequestTimeout")
         if not 0 < timeout <= MAX_TIMEOUT_SECONDS:
             raise invalid(f"The request timeout can be at most {MAX_TIMEOUT_SECONDS:g} s.", field="RequestTimeout")

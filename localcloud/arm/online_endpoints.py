@@ -14,7 +14,7 @@ from aiohttp import web
 from localcloud.arm.online_bodies import endpoint_body, user_properties
 from localcloud.arm.operations import Operations
 from localcloud.arm.paths import WORKSPACE, any_case, scope_of
-from localcloud.arm.quota import check_endpoint_count
+from localcloud.arm.quota import check_new_endpoint
 from localcloud.arm.requests import json_body, merged, refuse_other_fields
 from localcloud.arm.store import Endpoint, Store
 from localcloud.arm.traffic_rules import check_name, check_split, percentages
@@ -86,7 +86,7 @@ class OnlineEndpoints:
         if known:
             self._operations.refuse_overlap(known.arm_id, known.arm_id)
         else:
-            check_endpoint_count(self._store, self._cloud.settings)
+            check_new_endpoint(self._store, self._cloud.settings, name)
         endpoint = known or self._create(request, body, auth_mode)
         self._replace(endpoint, body, auth_mode)
         return self._start(request, endpoint, traffic, mirror)

@@ -1,4 +1,6 @@
-"""Machine quota, asked at the moment of the PUT: 1.2 x the instances, in cores, answered as a synchronous 400.
+"""What a subscription may have in a region, asked at the moment of the PUT and refused as a synchronous 400.
+
+Machines are counted as 1.2 x the instances, in cores, and come back only when a delete has ended.
 
 Cores come from the size's name (Standard_F4s_v2 has 4); the old DS and D families count differently and are listed.
 """
@@ -8,13 +10,12 @@ from __future__ import annotations
 import math
 import re
 
+from localcloud.arm.batch_records import BatchEndpoint
 from localcloud.arm.envelope import invalid
-from localcloud.arm.store import Store
+from localcloud.arm.store import Endpoint, Store
 from localcloud.seams import AzureError
 from localcloud.settings import Settings
 
-MAX_ENDPOINTS = 100
-MAX_DEPLOYMENTS = 500
 _D_FAMILY = {"1": 1, "2": 2, "3": 4, "4": 8, "5": 16, "11": 2, "12": 4, "13": 8, "14": 16, "15": 20}
 _NUMBER = re.compile(r"Standard_([A-Za-z]+?)(\d+)[a-z]*(?:_(v\d+))?", re.IGNORECASE)
 _DEFAULT_CORES = 4
@@ -65,26 +66,43 @@ def quota_refusal(text: str) -> AzureError:
     )
 
 
-def check_endpoint_count(store: Store, settings: Settings) -> None:
-    """Refuse one endpoint more than a region allows; online and batch endpoints count together."""
-    used = len(store.endpoints) + len(store.batch_endpoints)
-    if used >= MAX_ENDPOINTS:
+def check_new_endpoint(store: Store, settings: Settings, name: str) -> None:
+    """Refuse a name that the region has already, and one endpoint more than it allows.
+
+    Online and batch endpoints count together. That they share their names too is read from their addresses, which
+    are made alike (https://NAME.REGION.inference.ml.azure.com); the status of this refusal is UNCONFIRMED.
+    """
+    taken = {other.strip().lower() for other in settings.taken_endpoint_names.split(",")}
+    taken |= {endpoint.name.lower() for endpoint in store.endpoints.values()}
+    taken |= {endpoint.name.lower() for endpoint in store.batch_endpoints.values()}
+    if name.lower() in taken:
+        raise AzureError(
+            400,
+            "UserError",
+            f"An endpoint with this name already exists. If you are trying to create a new endpoint, "
+            f"use a different name than '{name}'.",
+        )
+    used, most = len(store.endpoints) + len(store.batch_endpoints), settings.endpoints_per_region
+    if used >= most:
         raise AzureError(
             400,
             "InferencingClientCallFailed",
             f'"Endpoint Quota reached for subscription {settings.subscription_id}.Current usage/limit: '
-            f'{used}/{MAX_ENDPOINTS}.Please clean up existing endpoints and try again"',
+            f'{used}/{most}.Please clean up existing endpoints and try again"',
         )
 
 
-def check_deployment_count(store: Store, settings: Settings) -> None:
-    """Refuse one deployment more than a region allows; online and batch deployments count together."""
+def check_new_deployment(store: Store, settings: Settings, endpoint: Endpoint | BatchEndpoint) -> None:
+    """Refuse one deployment more than an endpoint or a region allows; online and batch ones count together."""
+    if len(endpoint.deployments) >= settings.deployments_per_endpoint:
+        raise invalid(f"An endpoint can have at most {settings.deployments_per_endpoint} deployments.")
+    most = settings.deployments_per_region
     online = sum(len(endpoint.deployments) for endpoint in store.endpoints.values())
     used = online + sum(len(endpoint.deployments) for endpoint in store.batch_endpoints.values())
-    if used >= MAX_DEPLOYMENTS:
+    if used >= most:
         raise AzureError(
             400,
             "InferencingClientCallFailed",
             f'"Deployment Quota reached for subscription {settings.subscription_id}.Current usage/limit: '
-            f'{used}/{MAX_DEPLOYMENTS}.Please clean up existing deployments and try again"',
+            f'{used}/{most}.Please clean up existing deployments and try again"',
         )

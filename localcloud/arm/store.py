@@ -88,7 +88,8 @@ class Deployment:
     @property
     def instances(self) -> int:
         """Machines that this deployment holds."""
-        return int(self.sku.get("capacity") or 1)
+        capacity = self.sku.get("capacity")
+        return 1 if capacity is None else int(capacity)
 
 
 @dataclass

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from localcloud.arm.paths import workspace_scope
-from localcloud.arm.quota import MAX_ENDPOINTS, check_endpoint_count
+from localcloud.arm.quota import check_new_endpoint
 from localcloud.arm.store import Endpoint, Store
 from localcloud.seams import AzureError
 from localcloud.settings import Settings
@@ -211,17 +211,26 @@ def test_a_deployment_under_an_endpoint_that_is_not_ready_is_refused_as_publishe
 
 def test_an_endpoint_beyond_the_quota_of_the_region_is_refused_as_published() -> None:
     settings, store = Settings(), Store()
-    for number in range(MAX_ENDPOINTS):
+    for number in range(settings.endpoints_per_region):
         endpoint = Endpoint(workspace_scope(settings), f"ep-{number}", "westeurope", "Key")
         store.endpoints[endpoint.arm_id.lower()] = endpoint
 
     with pytest.raises(AzureError) as refused:
-        check_endpoint_count(store, settings)
+        check_new_endpoint(store, settings, "one-more")
 
     published = case("PUT endpoint, endpoint quota used up")
     assert refused.value.status == published["status"]
     assert refused.value.code == published["body"]["error"]["code"]
     assert texts(refused.value.message) == texts(published["body"]["error"]["message"])
+
+
+def test_a_name_that_is_taken_in_the_region_is_refused_as_published() -> None:
+    with pytest.raises(AzureError) as refused:
+        check_new_endpoint(Store(), Settings(taken_endpoint_names="credit, fraud"), "Fraud")
+
+    published = case("PUT endpoint, name taken in the region")["body"]["error"]
+    assert (refused.value.status, refused.value.code) == (400, published["code"])
+    assert refused.value.message.startswith(published["message"].partition(".")[0])
 
 
 def test_deleting_a_deployment_that_has_traffic_is_refused_as_published(stepped: ArmCloud) -> None:

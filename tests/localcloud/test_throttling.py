@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from azure.ai.ml.entities import ManagedOnlineEndpoint
 from azure.core.exceptions import HttpResponseError
 
@@ -100,3 +101,18 @@ def test_an_empty_bucket_refuses_writes_and_no_reads_and_the_sdk_raises_it(narro
     with pytest.raises(HttpResponseError, match="SubscriptionRequestsThrottled") as raised:
         narrow.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=new_name("ep")))
     assert raised.value.status_code == 429
+
+
+def test_all_principals_of_a_subscription_together_get_15_times_the_bucket_of_one(narrow: ArmCloud) -> None:
+    path = f"{narrow.url}{narrow.workspace_id}/models/{new_name('model')}/versions/1?api-version=2023-08-01-preview"
+
+    def write(principal_id: str) -> requests.Response:
+        return requests.put(path, json={}, headers={"Authorization": f"Bearer {principal_id}"}, timeout=10)
+
+    accepted = [write(f"principal-{number}").status_code for number in range(15) for _ in range(2)]
+    refused = write("one-more")
+
+    assert len(accepted) == 30
+    assert set(accepted) <= {200, 201}
+    assert refused.status_code == 429
+    assert refused.headers[WRITES] == "2", "its own bucket is full; the subscription's is empty"
