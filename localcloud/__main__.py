@@ -7,10 +7,9 @@ import os
 import signal
 import sys
 import time
-from dataclasses import fields
+from collections.abc import Callable
 from pathlib import Path
 
-from localcloud import settings
 from localcloud.paces import PACES
 from localcloud.processes import StackFailed
 
@@ -29,9 +28,19 @@ docs/localcloud.md says what is like Azure, what is not, and lists every fault. 
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Looks up what is below the options only when somebody asks for help."""
+
+    more: Callable[[], str] = staticmethod(lambda: "")
+
+    def format_help(self) -> str:
+        self.epilog = self.epilog or self.more()
+        return super().format_help()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except StackFailed as error:
@@ -41,54 +50,67 @@ def main(arguments: list[str] | None = None) -> int:
         return 0  # Ctrl-C and SIGTERM are the ordinary ways to end it
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(
         prog="python -m localcloud", description=__doc__, epilog=_ABOUT, formatter_class=argparse.RawTextHelpFormatter
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser(
-        "up", help="run a whole local stack until Ctrl-C", description=_UP, epilog=_settings_help()
+        "up", help="run a whole local stack until Ctrl-C", description=_UP, formatter_class=top.formatter_class
     )
-    up.formatter_class = argparse.RawTextHelpFormatter
+    up.more = _settings_help
     up.add_argument("--folder", type=Path, default=Path(".local"), help="keys, data and logs (default: %(default)s)")
     up.add_argument("--policies", type=Path, help="folder of policy files to upload at start")
     up.add_argument("--app", type=Path, help="folder of function_app.py (default: this repository)")
     up.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     up.add_argument("--no-functions", action="store_true", help="the local cloud alone, without a Functions host")
     up.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of localcloud/settings.py"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="one of the settings below; may be repeated"
     )
     up.add_argument(
         "--pace",
         choices=list(PACES),
         default="short",
-        help="durations of Azure's own work: short (default), about as on Azure, or by POST /localcloud/step",
+        help="durations of Azure's own work: short (default), about as on Azure, or by POST /localcloud/step;\n"
+        "LOCALCLOUD_<NAME> and --set go over it",
     )
     up.set_defaults(run=_run_up)
 
-    cloud = commands.add_parser("cloud", help="the cloud process alone (started by `up`)")
-    cloud.add_argument("--folder", type=Path, required=True)
-    cloud.add_argument("--port", type=int, required=True)
-    cloud.set_defaults(run=_run_cloud)
+    _add_parts(commands)
+    return top
 
+
+def _add_parts(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """What `up` starts; nobody types it."""
+    cloud = commands.add_parser("cloud", help="the cloud process alone (started by `up`, which tells it more on stdin)")
+    cloud.set_defaults(run=_run_cloud)
     host = commands.add_parser("host", help="the Functions host alone (started by `up`)")
-    host.add_argument("--app", type=Path, required=True)
-    host.add_argument("--folder", type=Path, required=True)
-    host.add_argument("--port", type=int, required=True)
+    host.add_argument("--app", type=Path, required=True, help="folder of function_app.py and host.json")
+    host.add_argument(
+        "--http-answer-seconds", type=float, default=230.0, help="the longest wait for an HTTP function's answer"
+    )
     host.set_defaults(run=_run_host)
-    return parser
+    for part in (cloud, host):
+        part.add_argument("--folder", type=Path, required=True, help="the stack's folder")
+        part.add_argument("--port", type=int, required=True, help="where to listen")
 
 
 def _run_up(options: argparse.Namespace) -> int:
+    from localcloud import run_settings
     from localcloud.supervisor import REPOSITORY, Stack
 
+    try:
+        chosen = run_settings.read(options.set, options.pace)
+    except ValueError as error:
+        raise StackFailed(str(error)) from error
     app = None if options.no_functions else options.app or REPOSITORY
     started, parent = time.monotonic(), os.getppid()
     signal.signal(signal.SIGTERM, _as_interrupt)
     print("localcloud: starting ...", flush=True)
     with Stack(
-        options.folder, app=app, policies=options.policies, settings=_settings(options.set, options.pace)
+        options.folder, app=app, policies=options.policies, settings=chosen.cloud, scoring=chosen.scoring
     ) as stack:
         _print_addresses(stack.env, stack.env_file, time.monotonic() - started)
         while (failure := stack.failure) is None:
@@ -99,23 +121,9 @@ def _run_up(options: argparse.Namespace) -> int:
 
 
 def _settings_help() -> str:
-    """Every setting with its default, from the one place where they are."""
-    known = [f"  {field.name}={field.default}" for field in fields(settings.Settings)]
-    return "settings for --set, or LOCALCLOUD_<NAME> in the environment:\n" + "\n".join(known)
+    from localcloud import run_settings
 
-
-def _settings(pairs: list[str], pace: str) -> settings.Settings:
-    given = {f"LOCALCLOUD_{name.upper()}": value for name, value in PACES[pace].items()} | dict(os.environ)
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator or name not in settings.Settings.__dataclass_fields__:
-            known = ", ".join(settings.Settings.__dataclass_fields__)
-            raise StackFailed(f"--set {pair}: write NAME=VALUE with one of: {known}")
-        given[f"LOCALCLOUD_{name.upper()}"] = value
-    try:
-        return settings.from_environment(given)
-    except ValueError as error:
-        raise StackFailed(str(error)) from error
+    return run_settings.help_text()
 
 
 def _print_addresses(env: dict[str, str], env_file: Path, seconds: float) -> None:
@@ -147,7 +155,7 @@ def _run_cloud(options: argparse.Namespace) -> int:
 def _run_host(options: argparse.Namespace) -> int:
     from localcloud.functions_host import process
 
-    return process.run(options.app, options.folder, options.port)
+    return process.run(options.app, options.folder, options.port, options.http_answer_seconds)
 
 
 if __name__ == "__main__":

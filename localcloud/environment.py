@@ -16,6 +16,7 @@ from pathlib import Path
 from localcloud import identity
 from localcloud.azurite import Account
 from localcloud.files import write_private
+from localcloud.scoring.options import ScoringOptions
 from localcloud.secrets_file import Secrets
 from localcloud.settings import Settings
 
@@ -78,8 +79,8 @@ def trust(ca_file: Path) -> dict[str, str]:
     }
 
 
-def from_settings(settings: Settings) -> dict[str, str]:
-    """What `localcloud.settings.from_environment` reads back."""
+def from_settings(settings: Settings | ScoringOptions) -> dict[str, str]:
+    """What `from_environment` of the one kind and `options_from_environment` of the other read back."""
     return {f"LOCALCLOUD_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
 
 

@@ -20,7 +20,7 @@ class Pace:
         """`stepped`: kinds with commas between them, or `all`. ValueError names a kind that does not exist."""
         names = [name.strip() for name in stepped.split(",") if name.strip()]
         if unknown := [name for name in names if name not in (*STEPPABLE, "all")]:
-            raise ValueError(f"stepped: {unknown[0]!r} is not one of {', '.join(STEPPABLE)}, all")
+            raise ValueError(f"{unknown[0]!r} is not one of {', '.join(STEPPABLE)}, all")
         self._stepped = frozenset(STEPPABLE if "all" in names else names)
         self._waiting: dict[str, list[asyncio.Future[None]]] = {kind: [] for kind in STEPPABLE}
         self._on_step: dict[str, list[Callable[[], int]]] = {kind: [] for kind in STEPPABLE}

@@ -21,6 +21,7 @@ from typing import IO
 from localcloud import azurite, certificates, client, environment, identity, secrets_file, subscriptions
 from localcloud.functions_process import FunctionsProcess
 from localcloud.processes import Child, StackFailed, reserve_port
+from localcloud.scoring.options import ScoringOptions
 from localcloud.settings import Settings
 from localcloud.storage import Storage, preload
 
@@ -40,11 +41,12 @@ class Stack:
         app: Path | None = REPOSITORY,
         policies: Path | None = None,
         settings: Settings | None = None,
+        scoring: ScoringOptions | None = None,
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """`app` is the folder of function_app.py (None: no Functions host); `extra` goes over the stack's own `env`."""
         self.folder = folder.resolve()
-        self.settings = settings or Settings()
+        self.settings, self._scoring = settings or Settings(), scoring or ScoringOptions()
         self.env: dict[str, str] = {}
         """Every key of `.local/env`; empty until started."""
         self._app, self._policies, self._extra = app, policies, dict(extra or {})
@@ -149,7 +151,11 @@ class Stack:
     def _start_cloud(self, port: int, ca_file: Path) -> Child:
         """It loads its code at once and serves when it is told where storage is."""
         command = [sys.executable, "-m", "localcloud", "cloud", "--folder", str(self.folder), "--port", str(port)]
-        own = {**environment.trust(ca_file), **environment.from_settings(self.settings)}
+        own = {
+            **environment.trust(ca_file),
+            **environment.from_settings(self.settings),
+            **environment.from_settings(self._scoring),
+        }
         child = Child("The cloud process", command, environment.for_child(own), self.logs / "cloud.log")
         self._children.append(child)
         return child
@@ -157,6 +163,7 @@ class Stack:
     def _start_functions(self, app: Path, port: int, secrets: secrets_file.Secrets, ca_file: Path) -> FunctionsProcess:
         command = [sys.executable, "-m", "localcloud", "host", "--app", str(app.resolve())]
         command += ["--folder", str(self.folder), "--port", str(port)]
+        command += ["--http-answer-seconds", str(self.settings.http_answer_seconds)]
         host = FunctionsProcess(
             command,
             environment.for_child(self.env),

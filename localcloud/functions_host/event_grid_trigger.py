@@ -45,7 +45,9 @@ class EventGridTrigger:
         except ValueError as error:
             return web.Response(status=400, text=str(error))
         if kind == "subscriptionvalidation":
-            return web.json_response({"validationResponse": events[0]["data"]["validationCode"]})
+            data = events[0].get("data")
+            code = data.get("validationCode") if isinstance(data, dict) else None
+            return web.json_response({"validationResponse": code}) if code else web.Response(status=400)
         return await self._dispatch(function, events)
 
     async def _dispatch(self, function: Function, events: list[dict[str, Any]]) -> web.Response:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from localcloud.functions_host.retry_policy import RetryPolicy
+
 HTTP = "httpTrigger"
 TIMER = "timerTrigger"
 QUEUE = "queueTrigger"
@@ -30,6 +32,7 @@ class Function:
     bindings: tuple[Mapping[str, Any], ...] = ()
     problem: str | None = None
     disabled: bool = False
+    retry: RetryPolicy | None = None
 
     @property
     def runs(self) -> bool:

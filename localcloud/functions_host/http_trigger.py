@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -14,15 +16,29 @@ from localcloud.functions_host.invocation import InvocationFailed, Invoker
 from localcloud.functions_host.routes import Route
 
 _LOG = logging.getLogger("host")
-#: The host's default body limit.
-BODY_LIMIT = 104_857_600
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """What a caller of an HTTP function may ask for."""
+
+    answer_seconds: float = 230.0
+    """How long Azure's load balancer leaves a connection without an answer; the function goes on."""
+    body_bytes: int = 104_857_600
+
+    @classmethod
+    def read(cls, answer_seconds: float, environment: Mapping[str, str]) -> HttpLimits:
+        """The host's default body limit, or FUNCTIONS_REQUEST_BODY_SIZE_LIMIT."""
+        return cls(answer_seconds, int(environment.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") or cls.body_bytes))
 
 
 class HttpTrigger:
     """Serves every HTTP function of the app."""
 
-    def __init__(self, functions: Sequence[Function], invoker: Invoker, access: Access, route_prefix: str) -> None:
-        self._invoker, self._access = invoker, access
+    def __init__(
+        self, functions: Sequence[Function], invoker: Invoker, access: Access, route_prefix: str, limits: HttpLimits
+    ) -> None:
+        self._invoker, self._access, self._limits = invoker, access, limits
         routed = [
             (Route.parse(function.settings.get("route") or function.name, route_prefix), function)
             for function in functions
@@ -41,12 +57,16 @@ class HttpTrigger:
         level = str(function.settings.get("authLevel", "function")).lower()
         if not self._access.may_call(request, function.name, level):
             return web.Response(status=401)
-        if (request.content_length or 0) > BODY_LIMIT:
+        if (request.content_length or 0) > self._limits.body_bytes:
             return web.Response(status=413)
         given = await _to_worker(request, values)
         try:
-            answer = await self._invoker.run(function, given, reason=f"{request.method} {request.path}")
+            async with asyncio.timeout(self._limits.answer_seconds):
+                answer = await self._invoker.run(function, given, reason=f"{request.method} {request.path}")
             return _from_worker(function, answer)
+        except TimeoutError:
+            _LOG.error("'%s' had no answer after %g s; it goes on", function.name, self._limits.answer_seconds)
+            return web.Response(status=504)
         except InvocationFailed:
             return web.Response(status=500)
         except TypeError as error:

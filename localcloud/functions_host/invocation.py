@@ -37,12 +37,12 @@ class Invoker:
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="function")
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def run(self, function: Function, data: Any, *, reason: str) -> Any:
+    async def run(self, function: Function, data: Any, *, reason: str, retry: Any = None) -> Any:
         """The function's return value; InvocationFailed when it did not succeed.
 
         A caller that is cancelled leaves the function running: a client that hangs up or a host that stops ends none.
         """
-        task = asyncio.create_task(self._run(function, data, reason))
+        task = asyncio.create_task(self._run(function, data, reason, retry))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
@@ -52,11 +52,11 @@ class Invoker:
         while self._running:
             await asyncio.wait(self._running)
 
-    async def _run(self, function: Function, data: Any, reason: str) -> Any:
+    async def _run(self, function: Function, data: Any, reason: str, retry: Any) -> Any:
         invocation_id = str(uuid.uuid4())
         arguments = {function.parameter: data}
         if function.wants_context:
-            arguments["context"] = _context(function, invocation_id, self._folder)
+            arguments["context"] = _context(function, invocation_id, self._folder, retry)
         started = time.monotonic()
         watch = self._watch(function, invocation_id)
         try:
@@ -102,7 +102,7 @@ class Invoker:
             _LOG.info("%s", line)
 
 
-def _context(function: Function, invocation_id: str, folder: str) -> Any:
+def _context(function: Function, invocation_id: str, folder: str, retry: Any) -> Any:
     storage = threading.local()
     storage.invocation_id = invocation_id
     return SimpleNamespace(
@@ -111,5 +111,5 @@ def _context(function: Function, invocation_id: str, folder: str) -> Any:
         function_directory=folder,
         thread_local_storage=storage,
         trace_context=SimpleNamespace(trace_parent=None, trace_state=None, attributes={}),
-        retry_context=None,
+        retry_context=retry,
     )

@@ -20,6 +20,7 @@ from typing import Any
 
 from localcloud.functions_host.functions import HTTP, TIMER, TRIGGERS, Function
 from localcloud.functions_host.ncrontab import Schedule
+from localcloud.functions_host.retry_policy import RetryPolicy
 from localcloud.functions_host.routes import Route
 
 _MODULE = "function_app"
@@ -84,6 +85,7 @@ def _index(one: Any) -> Function:
         is_async=inspect.iscoroutinefunction(call),
         settings=trigger,
         bindings=bindings,
+        retry=None if (policy := one.get_settings_dict("retry_policy")) is None else RetryPolicy.read(policy),
     )
 
 
@@ -116,8 +118,9 @@ def _check(function: Function, environment: Mapping[str, str]) -> Function:
         return replace(function, problem=f"'{function.name}' is not a valid function name.")
     if function.trigger not in TRIGGERS:
         return replace(function, problem=f"The local host runs no {function.trigger}; it runs {', '.join(TRIGGERS)}.")
-    if outputs := [one["type"] for one in function.bindings if one["direction"] == "OUT" and one["type"] != "http"]:
-        return replace(function, problem=f"The local host has no output bindings: {', '.join(outputs)}.")
+    if others := [one["type"] for one in function.bindings if one["type"] not in (function.trigger, "http")]:
+        advice = "use the service's SDK in the function, or set AzureWebJobs.<function>.Disabled"
+        return replace(function, problem=f"The local host has no bindings beside triggers: {others[0]}; {advice}.")
     try:
         settings = {key: _resolved(value, environment) for key, value in function.settings.items()}
         function = replace(function, settings=settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +20,7 @@ class Options:
     route_prefix: str = "api"
     batch_size: int = 16
     new_batch_threshold: int = 8
+    """Default: half a batch per core."""
     max_dequeue_count: int = 5
     visibility_timeout: timedelta = timedelta(0)
     """How long a failed message stays hidden before it is tried again."""
@@ -44,20 +46,21 @@ def read(folder: Path) -> Options:
     return Options(
         route_prefix=extensions.get("http", {}).get("routePrefix", Options.route_prefix),
         batch_size=batch_size,
-        new_batch_threshold=int(queues.get("newBatchThreshold", max(batch_size // 2, 1))),
+        new_batch_threshold=int(queues.get("newBatchThreshold", max(batch_size // 2, 1) * (os.cpu_count() or 1))),
         max_dequeue_count=int(queues.get("maxDequeueCount", Options.max_dequeue_count)),
-        visibility_timeout=_time_span(queues.get("visibilityTimeout", "00:00:00")),
-        max_polling_interval=_time_span(queues.get("maxPollingInterval", "00:01:00")),
+        visibility_timeout=time_span(queues.get("visibilityTimeout", "00:00:00")),
+        max_polling_interval=time_span(queues.get("maxPollingInterval", "00:01:00")),
         base64=queues.get("messageEncoding", "base64").lower() == "base64",
-        function_timeout=None if (timeout := host.get("functionTimeout", "00:30:00")) == "-1" else _time_span(timeout),
+        function_timeout=None if (timeout := host.get("functionTimeout", "00:30:00")) == "-1" else time_span(timeout),
         bundle=host.get("extensionBundle", {}).get("id", ""),
     )
 
 
-def _time_span(text: str) -> timedelta:
+def time_span(text: str, where: str = "host.json") -> timedelta:
+    """.NET's `[d.]hh:mm:ss[.fraction]`; ValueError names the place of one that is wrong."""
     match = _TIME_SPAN.match(text)
     if match is None:
-        raise ValueError(f"host.json: {text!r} is no time span (hh:mm:ss).")
+        raise ValueError(f"{where}: {text!r} is no time span (hh:mm:ss).")
     days, hours, minutes, seconds, fraction = match.groups()
     return timedelta(
         days=int(days or 0),

@@ -48,6 +48,12 @@ def load_text(folder: Path, text: str, **environment: str) -> list[Function]:
             "does not fit",
         ),
         ("@app.function_name('f')\ndef f() -> None: ...", "f"),
+        (
+            "@app.timer_trigger(schedule='* * * * * *', arg_name='t')\n"
+            "@app.retry(strategy='exponential_backoff', max_retry_count='3', minimum_interval='00:00:01')\n"
+            "def f(t: func.TimerRequest) -> None: ...",
+            "maximum_interval is missing",
+        ),
     ],
 )
 def test_a_fault_of_the_code_ends_the_whole_app_and_is_named(tmp_path: Path, text: str, reason: str) -> None:
@@ -79,6 +85,16 @@ def test_an_app_without_functions_is_no_error(tmp_path: Path) -> None:
         (
             "@app.blob_trigger(arg_name='b', path='c/{n}', connection='C')\ndef f(b: func.InputStream) -> None: ...",
             "runs no blobTrigger",
+        ),
+        (
+            "@app.route(route='a')\n@app.queue_output(arg_name='out', queue_name='q', connection='C')\n"
+            "def f(req: func.HttpRequest, out: func.Out[str]) -> str: ...",
+            "no bindings beside triggers: queue",
+        ),
+        (
+            "@app.route(route='a')\n@app.blob_input(arg_name='b', path='c/x', connection='C')\n"
+            "def f(req: func.HttpRequest, b: str) -> str: ...",
+            "no bindings beside triggers: blob",
         ),
     ],
 )

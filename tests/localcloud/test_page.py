@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from localcloud.__main__ import parser
 from localcloud.faults import FAULTS
+from localcloud.scoring import ScoringOptions
 from localcloud.settings import Settings
 from tests.localcloud.orders import Orders
 
@@ -63,11 +66,28 @@ def test_the_documented_faults_are_the_faults_there_are() -> None:
     ]
 
 
-def test_the_help_lists_every_command_and_every_setting() -> None:
+def test_the_help_lists_every_command_and_every_setting_with_its_default() -> None:
     def help_of(*command: str) -> str:
         run = [sys.executable, "-m", "localcloud", *command, "--help"]
         return subprocess.run(run, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout
 
     assert {"up", "cloud", "host"} <= set(help_of().split())
-    shown = help_of("up")
-    assert not [field.name for field in fields(Settings) if f"  {field.name}=" not in shown]
+    settings = {field.name: field.default for kind in (Settings, ScoringOptions) for field in fields(kind)}
+    shown = dict(re.findall(r"^    ([a-z_]+)=(.*)$", help_of("up"), re.MULTILINE))
+    assert shown == {name: str(default) for name, default in settings.items()}
+
+
+def test_the_documented_options_of_up_are_the_options_there_are() -> None:
+    text = (REPOSITORY / "docs" / "localcloud.md").read_text()
+    documented = re.findall(r"^\| `(--[a-z-]+)[^|]*\|", text, re.MULTILINE)
+
+    (commands,) = (one for one in parser()._actions if isinstance(one, argparse._SubParsersAction))
+    options = [action.option_strings[-1] for action in commands.choices["up"]._actions]
+    assert documented == [option for option in options if option != "--help"]
+
+
+def test_every_setting_that_the_documentation_names_exists() -> None:
+    text = (REPOSITORY / "docs" / "localcloud.md").read_text()
+    known = {field.name.upper() for kind in (Settings, ScoringOptions) for field in fields(kind)} | {"URL", "CA"}
+
+    assert set(re.findall(r"LOCALCLOUD_([A-Z_]+)", text)) <= known

@@ -17,7 +17,8 @@ import psutil
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from localcloud import client
+from localcloud import client, run_settings
+from localcloud.__main__ import main
 from localcloud.processes import STOP_SECONDS, StackFailed
 from localcloud.supervisor import Stack
 from tests.localcloud.echo import APP, Echo, eventually, running_echo
@@ -186,9 +187,42 @@ def test_everything_ends_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         assert eventually(lambda: not [child for child in children if is_alive(child)])
 
 
-def test_a_setting_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "localcloud", "up", "--folder", str(tmp_path), "--set", "hour_seconds=1"]
-    ended = subprocess.run(line, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
-    assert "hour_seconds" in ended.stderr
-    assert "minute_seconds" in ended.stderr
+@pytest.mark.parametrize(
+    ("arguments", "variable", "words"),
+    [
+        (["--set", "hour_seconds=1"], {}, "hour_seconds=1: write NAME=VALUE with one of: subscription_id"),
+        (["--set", "minute_seconds=soon"], {}, "LOCALCLOUD_MINUTE_SECONDS: 'soon' is not a number"),
+        (["--set", "minute_seconds=0"], {}, "LOCALCLOUD_MINUTE_SECONDS: a minute must last"),
+        (["--set", "traffic_seconds=-1"], {}, "LOCALCLOUD_TRAFFIC_SECONDS: '-1' must be 0 or more"),
+        (["--set", "throttling=maybe"], {}, "LOCALCLOUD_THROTTLING: 'maybe' is not true or false"),
+        (["--set", "console_format=blue"], {}, "LOCALCLOUD_CONSOLE_FORMAT: 'blue' is not one of new, old"),
+        ([], {"LOCALCLOUD_STEPPED": "sleep"}, "LOCALCLOUD_STEPPED: 'sleep' is not one of operations"),
+        ([], {"LOCALCLOUD_OPERATION_LOCK": "all"}, "LOCALCLOUD_OPERATION_LOCK: 'all' is not one of endpoint, resource"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_line_before_anything_starts(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variable: dict[str, str],
+    words: str,
+) -> None:
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["up", "--folder", str(tmp_path / "never"), *arguments]) == 1
+
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "never").exists()
+
+
+def test_settings_come_from_the_pace_then_from_the_environment_then_from_the_command_line() -> None:
+    environment = {"LOCALCLOUD_TRAFFIC_SECONDS": "2", "LOCALCLOUD_JOB_SECONDS": "3", "LOCALCLOUD_START_METHOD": "spawn"}
+
+    chosen = run_settings.read(["job_seconds=4", "console_format=old"], "real", environment)
+
+    assert (chosen.cloud.endpoint_seconds, chosen.cloud.traffic_seconds, chosen.cloud.job_seconds) == (30, 2, 4)
+    assert (chosen.scoring.start_method, chosen.scoring.console_format) == ("spawn", "old")
