@@ -20,6 +20,7 @@ from localcloud.arm.datastores import DEFAULT, Datastores
 from localcloud.arm.durations import seconds_of
 from localcloud.arm.job_runner import last_lines, make_folders, mark_failed
 from localcloud.arm.references import datastore_path, job_output_path
+from localcloud.arm.run_artifacts import keep_log
 from localcloud.arm.store import Job, Store
 from localcloud.seams import Cloud, Json, ServingFailed, utc_now
 
@@ -86,7 +87,10 @@ class BatchRunner:
         spec_file.write_text(json.dumps(spec))
         command = shlex.join([sys.executable, "-m", "localcloud.batch.process", str(spec_file), str(result)])
         environment = job_environment({"AZUREML_RUN_ID": step.name, "PYTHONPATH": str(_ROOT)})
-        exit_code = await run_command(command, step.folder, environment, log, None)
+        try:
+            exit_code = await run_command(command, step.folder, environment, log, None)
+        finally:
+            await keep_log(self._cloud.blobs, step)
         counts = json.loads(result.read_text()) if result.exists() else {}
         for each in (job, step):
             each.properties["properties"] = {

@@ -18,6 +18,7 @@ from localcloud.arm.datastores import DEFAULT
 from localcloud.arm.job_placeholders import fill
 from localcloud.arm.job_steps import MODEL_TYPES, InputValue, OutputSpec, Step
 from localcloud.arm.references import datastore_path, job_output_path
+from localcloud.arm.run_artifacts import keep_log
 from localcloud.arm.store import Job, Store
 from localcloud.seams import AzureError, Cloud, Json, ServingFailed, utc_now
 
@@ -104,6 +105,8 @@ class JobRunner:
             exit_code = await run_command(command, code, environment, log, step.timeout_seconds)
         except TimeoutError:
             raise ServingFailed("JobTimedOut", f"{step.name} ran longer than {step.timeout_seconds} s.") from None
+        finally:
+            await keep_log(self._cloud.blobs, job)
         if exit_code != 0:
             raise ServingFailed(
                 "UserError", f"{step.name} exited with {exit_code}. Its last output:\n{last_lines(log)}"

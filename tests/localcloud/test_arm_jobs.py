@@ -141,6 +141,16 @@ def test_a_command_job_gets_its_inputs_as_values_and_paths(arm: ArmCloud, ml: ML
     assert next((tmp_path / "down").rglob("id")).read_text().strip() == job.name
 
 
+@pytest.mark.parametrize(("line", "outcome"), [("echo done", "Completed"), ("echo done; exit 1", "Failed")])
+def test_the_log_of_a_job_that_has_ended_is_downloaded(ml: MLClient, tmp_path: Path, line: str, outcome: str) -> None:
+    job = ml.jobs.create_or_update(command(command=line, environment="azureml:any:1", compute="cpu"))
+    assert ended(ml, job) == outcome
+
+    ml.jobs.download(job.name, download_path=str(tmp_path))
+
+    assert (tmp_path / "artifacts" / "user_logs" / "std_log.txt").read_text() == "done\n"
+
+
 def test_a_command_that_fails_fails_the_job_with_its_last_output(ml: MLClient) -> None:
     job = ml.jobs.create_or_update(command(command="echo no rows; exit 3", environment="azureml:any:1", compute="cpu"))
 
