@@ -9,13 +9,10 @@ depend on the rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from localcloud.monitor.kql_errors import semantic, unsupported
+from localcloud.monitor.kql_stages import Stage, Workshop, quote
 from localcloud.monitor.kql_text import call_end, code, next_code, split, unquote
-
-if TYPE_CHECKING:
-    import duckdb
 
 _FROM_JSON = {
     "BIGINT": "BIGINT",
@@ -49,7 +46,13 @@ class BagUnpack:
     """Whether the columns beside the bag stay; an OutputSchema without `*` drops them."""
 
 
-def parse(operator: list[str]) -> BagUnpack | None:
+def stage(operator: list[str], _: bool) -> Stage | None:
+    """The stage of an `evaluate bag_unpack(...)`; None for another operator."""
+    call = _parse(operator)
+    return (lambda work, left: _run(work, left, call)) if call is not None else None
+
+
+def _parse(operator: list[str]) -> BagUnpack | None:
     """The call in `evaluate bag_unpack(...)`; None when this operator is another one."""
     words = code(operator)
     if words[:1] != ["evaluate"]:
@@ -83,24 +86,23 @@ def _with_schema(column: str, prefix: str, text: list[str]) -> BagUnpack:
     return BagUnpack(column, prefix, tuple(schema), keeps_others=["*"] in fields)
 
 
-def materialise(connection: duckdb.DuckDBPyConnection, source: str, call: BagUnpack, target: str) -> list[str]:
-    """Unpack the temporary table `source` into the temporary table `target`; its column names."""
-    columns = [row[0] for row in connection.execute(f'DESCRIBE "{source}"').fetchall()]
+def _run(work: Workshop, left: str, call: BagUnpack) -> str:
+    source = work.keep(left)
+    columns = list(work.columns(source))
     if call.column not in columns:
         raise semantic(f"'evaluate' operator: Failed to resolve scalar expression named '{call.column}'")
-    wanted = _requested(call) if call.schema is not None else _found(connection, source, call)
+    wanted = _requested(call) if call.schema is not None else _found(work, source, call)
     others = [name for name in columns if name != call.column] if call.keeps_others else []
     taken = {name.lower() for name in others}
-    fields = [_quote(name) for name in others]
+    fields = [quote(name) for name in others]
     for name, expression in wanted:
         if name.lower() in taken:
             raise semantic(f"evaluate bag_unpack(): column '{name}' already exists in the input; use a prefix")
         taken.add(name.lower())
-        fields.append(f"{expression} AS {_quote(name)}")
+        fields.append(f"{expression} AS {quote(name)}")
     if not fields:  # Kusto gives a result without columns here; DuckDB has no such thing
         raise unsupported("bag_unpack() of no rows without an OutputSchema leaves no columns")
-    connection.execute(f'CREATE TEMP TABLE "{target}" AS SELECT {", ".join(fields)} FROM "{source}"')
-    return others + [name for name, _ in wanted]
+    return work.make(f'SELECT {", ".join(fields)} FROM "{source}"')
 
 
 def _requested(call: BagUnpack) -> list[tuple[str, str]]:
@@ -110,11 +112,11 @@ def _requested(call: BagUnpack) -> list[tuple[str, str]]:
     ]
 
 
-def _found(connection: duckdb.DuckDBPyConnection, source: str, call: BagUnpack) -> list[tuple[str, str]]:
-    bag = f"{_quote(call.column)}::JSON"
-    keys = connection.execute(
+def _found(work: Workshop, source: str, call: BagUnpack) -> list[tuple[str, str]]:
+    bag = f"{quote(call.column)}::JSON"
+    keys = work.connection.execute(
         f"SELECT key, list(DISTINCT json_type(bag, '/' || replace(replace(key, '~', '~0'), '/', '~1'))) "
-        f"FROM (SELECT bag, unnest(json_keys(bag)) AS key FROM (SELECT {bag} AS bag FROM {_quote(source)}) "
+        f"FROM (SELECT bag, unnest(json_keys(bag)) AS key FROM (SELECT {bag} AS bag FROM {quote(source)}) "
         f"WHERE json_type(bag) = 'OBJECT') GROUP BY key ORDER BY key"
     ).fetchall()
     return [(call.prefix + key, _extract(call.column, key, _duckdb_type(set(types)))) for key, types in keys]
@@ -127,12 +129,8 @@ def _duckdb_type(json_types: set[str]) -> str:
 
 def _extract(column: str, key: str, kind: str) -> str:
     pointer = "/" + key.replace("~", "~0").replace("/", "~1").replace("'", "''")
-    bag = f"{_quote(column)}::JSON"
+    bag = f"{quote(column)}::JSON"
     if kind == "JSON":
         return f"json_extract({bag}, '{pointer}')"
     text = f"json_extract_string({bag}, '{pointer}')"
     return f"coalesce({text}, '')" if kind == "VARCHAR" else f"TRY_CAST({text} AS {kind})"
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -23,7 +23,7 @@ from demo import monitoring
 from localcloud.monitor.kql import Limits, Scope, run
 from localcloud.monitor.schema import TABLES
 from localcloud.monitor.store import TableStore
-from tests.localcloud import scenario
+from tests.localcloud import everyday, scenario
 from tests.localcloud.monitor_cloud import ENDPOINT
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +72,7 @@ def text_of(file: Path) -> str:
 
 
 PRODUCT = {str(file): text_of(file) for file in QUERY_FILES} | {"demo's drift alert": monitoring._DRIFT_QUERY}
+EVERYDAY = {name: query for name, (query, _) in everyday.QUERIES.items()}
 BROKEN = {
     "operator": "AppTraces | wherre Message == ''",
     "column": "AppTraces | where Mesage == ''",
@@ -92,7 +93,7 @@ def verdicts() -> dict[str, dict[str, Any]]:
             name: "(" + ", ".join(f"{column}: {kind}" for column, kind in columns.items()) + ")"
             for name, columns in TABLES.items()
         },
-        "queries": PRODUCT | scenario.QUERIES | BROKEN,
+        "queries": PRODUCT | scenario.QUERIES | EVERYDAY | BROKEN,
     }
     done = subprocess.run(
         [program, str(ANALYZER)], input=json.dumps(asked), capture_output=True, text=True, timeout=60, check=False
@@ -106,6 +107,7 @@ def verdicts() -> dict[str, dict[str, Any]]:
 def store() -> Iterator[TableStore]:
     made = TableStore(timedelta(), "sub", "tenant")
     scenario.fill(made)
+    everyday.fill(made, datetime.now(UTC))
     yield made
     made.close()
 
@@ -134,6 +136,14 @@ def test_the_example_scenarios_query_has_no_diagnostics_and_here_its_open_column
     here, known = columns_here(store, scenario.QUERIES[name]), verdicts[name]["columns"]
     assert here[: len(known)] == known
     assert here[len(known) :] == scenario.UNPACKED[name]
+
+
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_an_operator_that_is_added_here_gives_kustos_columns(
+    name: str, verdicts: dict[str, dict[str, Any]], store: TableStore
+) -> None:
+    assert verdicts[name]["diagnostics"] == []
+    assert columns_here(store, EVERYDAY[name]) == verdicts[name]["columns"]
 
 
 @pytest.mark.parametrize("name", BROKEN)
