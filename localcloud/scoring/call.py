@@ -24,6 +24,8 @@ class Call:
     user_agent: str
     identity: str
     began: float
+    request_delay: float
+    """Seconds that the endpoint's bandwidth held it back."""
     received: float
     """When the last byte of the request was here (`time.perf_counter`, as `began`)."""
 

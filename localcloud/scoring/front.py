@@ -1,4 +1,5 @@
-"""The scoring front's process: `python -m localcloud.scoring.front CHANNEL_FD LISTEN_FD CERTIFICATE KEY MIRROR_QUEUE`.
+"""The scoring front's process, started by `front_process` as `python -m localcloud.scoring.front` with descriptors,
+certificate, key and limits as arguments.
 
 It owns nothing: the cloud process opened the port, hands over the routes, and takes the rows. So the front can be
 killed and started again on the same port, and it ends itself when the cloud process is gone.
@@ -25,10 +26,12 @@ from localcloud.scoring.traffic_log import Batch
 _LARGEST_BODY = 64 * 1024 * 1024
 
 
-async def serve(channel_socket: socket.socket, listener: socket.socket, tls: ssl.SSLContext, mirror_queue: int) -> None:
+async def serve(
+    channel_socket: socket.socket, listener: socket.socket, tls: ssl.SSLContext, limits: tuple[int, int, int]
+) -> None:
     """Serve until the cloud process closes the channel."""
     batch = Batch(lambda rows: channel.send({"do": "rows", "rows": rows}))
-    gateway = Gateway(mirror_queue, batch.add)
+    gateway = Gateway(*limits, batch.add)
     faults = FrontFaults(lambda message: channel.ask(message))
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -79,12 +82,12 @@ def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) 
 
 def main(arguments: list[str]) -> None:
     """Run the front with what the cloud process handed over."""
-    channel_fd, listen_fd, certificate, key, mirror_queue = arguments
+    channel_fd, listen_fd, certificate, key, mirror_queue, bandwidth, requests = arguments
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     channel, listener = socket.socket(fileno=int(channel_fd)), socket.socket(fileno=int(listen_fd))
     listener.setblocking(False)
-    asyncio.run(serve(channel, listener, tls, int(mirror_queue)))
+    asyncio.run(serve(channel, listener, tls, (int(mirror_queue), int(bandwidth), int(requests))))
 
 
 if __name__ == "__main__":

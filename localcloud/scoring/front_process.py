@@ -16,6 +16,7 @@ from typing import Any
 
 from localcloud.faults import Faults
 from localcloud.scoring.channel import Channel, ChannelClosed, Message
+from localcloud.scoring.options import ScoringOptions
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
@@ -29,11 +30,12 @@ class FrontProcess:
         self,
         certificate: Path,
         key: Path,
-        mirror_queue: int,
+        options: ScoringOptions,
         take_rows: Callable[[list[list[Any]]], None],
         faults: Faults,
     ) -> None:
-        self._arguments = (str(certificate), str(key), str(mirror_queue))
+        limits = (options.mirror_queue, options.bandwidth_bytes_per_second, options.requests_per_second)
+        self._arguments = (str(certificate), str(key), *map(str, limits))
         self._take_rows, self._faults = take_rows, faults
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._known: dict[tuple[str, ...], Message] = {}

@@ -6,6 +6,7 @@ taken away can be drained without losing a request (`Gateway.retire`).
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -19,16 +20,20 @@ from typing import Any
 from aiohttp import web
 
 from localcloud.scoring.backend import Backend
+from localcloud.scoring.bandwidth import Allowance, Limits
 from localcloud.scoring.call import Call, Outcome, refusal
 from localcloud.scoring.mirror import Mirror
 from localcloud.scoring.routing import Routes
 from localcloud.scoring.traffic_log import row
+from localcloud.scoring.trailers import with_trailers
 
 PIN = "azureml-model-deployment"
 _PATHS = {"score": "POST", "swagger.json": "GET"}
 _NOT_PASSED_ON = frozenset(
     {"authorization", "connection", "content-length", "expect", "host", "keep-alive", "te", "transfer-encoding"}
     | {"upgrade", "x-request-id", "x-ms-client-request-id", PIN}
+    # The body is passed on as it reads, without the compression that it came with.
+    | {"content-encoding"}
 )
 _CLIENT_ID_LENGTH = 72
 _NO_ROUTE = (
@@ -40,8 +45,12 @@ _NO_ROUTE = (
 class Gateway:
     """All endpoints of one region, their deployments, and the handler of their requests."""
 
-    def __init__(self, mirror_capacity: int, log: Callable[[list[Any]], None]) -> None:
-        self._mirror_capacity, self._log = mirror_capacity, log
+    def __init__(
+        self, mirror_capacity: int, bandwidth: float, requests: float, log: Callable[[list[Any]], None]
+    ) -> None:
+        """`bandwidth` (bytes) and `requests` are per second and of each endpoint."""
+        self._mirror_capacity, self._bandwidth, self._requests, self._log = mirror_capacity, bandwidth, requests, log
+        self._limits: dict[str, Limits] = {}
         self._routes: dict[str, Routes] = {}
         self._backends: dict[tuple[str, str], Backend] = {}
         self._mirrors: dict[tuple[str, str], Mirror] = {}
@@ -53,6 +62,7 @@ class Gateway:
     def forget_routes(self, endpoint: str) -> None:
         """The endpoint is gone: its requests are answered 404."""
         self._routes.pop(endpoint, None)
+        self._limits.pop(endpoint, None)
 
     async def replace(self, endpoint: str, backend: Backend) -> None:
         """New requests go to this backend at once; returns when those under way at the old one have their answers."""
@@ -84,15 +94,38 @@ class Gateway:
             return web.Response(status=404, text=f"There is nothing at {request.path}.")
         if request.method != _PATHS[path]:
             return web.Response(status=405, headers={"Allow": _PATHS[path]}, text="Method Not Allowed")
-        body = await request.read()
+        try:
+            body = await request.read()
+        except web.RequestPayloadError as error:
+            return web.Response(status=400, text=f"The request's body cannot be read: {error}")
+        if (delay := self._limits_of(endpoint).bytes.use(len(body), time.perf_counter())) > 0:
+            await asyncio.sleep(delay)
         # The routes may have changed while the body arrived: "every new request" means from here on.
-        call = _read(request, self._routes.get(endpoint, routes), f"/{path}", body, began)
-        return await self._answer(call, request.headers)
+        call = _read(request, self._routes.get(endpoint, routes), f"/{path}", body, began, delay)
+        deployment, outcome = await self._score(call, request.headers)
+        return await self._reply(request, call, deployment, outcome)
 
-    async def _answer(self, call: Call, headers: Any) -> web.Response:
+    async def _reply(
+        self, request: web.BaseRequest, call: Call, deployment: str, outcome: Outcome
+    ) -> web.StreamResponse:
+        delay = self._limits_of(call.routes.endpoint).bytes.use(len(outcome.body), time.perf_counter())
+        if delay > 0:
+            await asyncio.sleep(delay)
+        self._log(row(call, deployment, outcome, call.began, mirrored=False, response_delay=delay))
+        answer = _response(call, deployment, outcome)
+        if delay == 0 and call.request_delay == 0:
+            return answer
+        seconds = {"request": call.request_delay, "response": delay}
+        trailers = {f"ms-azureml-bandwidth-{way}-delay-ms": str(round(held * 1000)) for way, held in seconds.items()}
+        return await with_trailers(request, answer, trailers)
+
+    async def _score(self, call: Call, headers: Any) -> tuple[str, Outcome]:
+        """(the deployment that was chosen, its answer or the refusal)."""
         pin, deployment = headers.get(PIN) or None, ""
         if not call.routes.admits(_bearer(headers)):
             outcome = refusal(401, "This endpoint needs a valid key or token as bearer authorization.")
+        elif not self._limits_of(call.routes.endpoint).requests.admits(1, time.perf_counter()):
+            outcome = refusal(429, "Too many requests: the endpoint's rate limit is reached.")
         elif backend := self._choose(call.routes, pin):
             deployment = backend.deployment
             outcome = await backend.score(call)
@@ -100,8 +133,12 @@ class Gateway:
                 self._mirror(call)
         else:
             outcome = refusal(404, _NO_ROUTE if pin is None else f"Specified deployment [{pin}] does not exist.")
-        self._log(row(call, deployment, outcome, call.began, mirrored=False))
-        return _response(call, deployment, outcome)
+        return deployment, outcome
+
+    def _limits_of(self, endpoint: str) -> Limits:
+        if (limits := self._limits.get(endpoint)) is None:
+            limits = self._limits[endpoint] = Limits(Allowance(self._bandwidth), Allowance(self._requests))
+        return limits
 
     def _choose(self, routes: Routes, pin: str | None) -> Backend | None:
         name = pin or routes.pick(random.random())
@@ -120,7 +157,10 @@ class Gateway:
             return
         key = (call.routes.endpoint, name)
         if key not in self._mirrors:
-            self._mirrors[key] = Mirror(backend, self._mirror_capacity, self._log)
+            carried = self._limits_of(call.routes.endpoint).bytes
+            self._mirrors[key] = Mirror(
+                backend, self._mirror_capacity, self._log, lambda size: carried.use(size, time.perf_counter())
+            )
         self._mirrors[key].offer(call)
 
     async def _drain(self, key: tuple[str, str], old: Backend | None) -> None:
@@ -131,7 +171,7 @@ class Gateway:
             await old.drain()
 
 
-def _read(request: web.BaseRequest, routes: Routes, path: str, body: bytes, began: float) -> Call:
+def _read(request: web.BaseRequest, routes: Routes, path: str, body: bytes, began: float, delay: float) -> Call:
     headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
     request_id = str(uuid.uuid4())
     client_id = re.sub("[^0-9A-Za-z]", "", request.headers.get("x-ms-client-request-id", ""))[:_CLIENT_ID_LENGTH]
@@ -149,6 +189,7 @@ def _read(request: web.BaseRequest, routes: Routes, path: str, body: bytes, bega
         user_agent=request.headers.get("User-Agent", ""),
         identity=_object_id(_bearer(request.headers)) if routes.auth_mode.lower() == "aadtoken" else "",
         began=began,
+        request_delay=delay,
         received=time.perf_counter(),
     )
 

@@ -19,8 +19,10 @@ from localcloud.scoring.traffic_log import row
 class Mirror:
     """The senders of one backend. They start with the first copy and end with `close`."""
 
-    def __init__(self, backend: Backend, capacity: int, log: Callable[[list[Any]], None]) -> None:
-        self._backend, self._log = backend, log
+    def __init__(
+        self, backend: Backend, capacity: int, log: Callable[[list[Any]], None], count: Callable[[int], object]
+    ) -> None:
+        self._backend, self._log, self._count = backend, log, count
         self._queue: asyncio.Queue[Call] = asyncio.Queue(capacity)
         self._senders: list[asyncio.Task[None]] = []
         self.sent = 0
@@ -46,5 +48,7 @@ class Mirror:
             call = await self._queue.get()
             began = time.perf_counter()
             outcome = await self._backend.score(call)
+            # Copies wait for nothing, but their bytes are the endpoint's, both ways.
+            self._count(len(call.body) + len(outcome.body))
             self.sent += 1
             self._log(row(call, self._backend.deployment, outcome, began, mirrored=True))

@@ -27,6 +27,10 @@ class ScoringOptions:
     """Lines per deployment that getLogs can show."""
     mirror_queue: int = 256
     """Copies that may wait for a slow shadow; more are dropped and counted."""
+    bandwidth_bytes_per_second: int = 5_000_000
+    """Of each endpoint, requests, responses and mirrored copies together; more is slowed down."""
+    requests_per_second: int = 0
+    """Of each endpoint; more are refused with 429. Azure's is 500, which a load test here would only run into."""
     start_method: str = "fork"
     """`fork`: containers are forked from a process that has scikit-learn loaded. `spawn`: each starts from nothing."""
     ready_seconds: float = 60.0

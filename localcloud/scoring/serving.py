@@ -31,7 +31,7 @@ class OnlineServing:
         certificate, key = issue(self._cloud.ca_file.parent, "localhost", "127.0.0.1")
         folder = self._cloud.folder / "containers"
         folder.mkdir(parents=True, exist_ok=True)
-        self._front = FrontProcess(certificate, key, self._options.mirror_queue, self._take_rows, self._cloud.faults)
+        self._front = FrontProcess(certificate, key, self._options, self._take_rows, self._cloud.faults)
         self._around = Surroundings(
             front=self._front,
             starter=self._starter,

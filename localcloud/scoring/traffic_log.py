@@ -47,7 +47,9 @@ _FLUSH_SECONDS = 0.15
 _USER_AGENT_LENGTH = 70
 
 
-def row(call: Call, deployment: str, outcome: Outcome, began: float, *, mirrored: bool) -> list[Any]:
+def row(
+    call: Call, deployment: str, outcome: Outcome, began: float, *, mirrored: bool, response_delay: float = 0.0
+) -> list[Any]:
     """One request as the table shows it; `began` is when it started, on the clock of `time.perf_counter`."""
     now = time.perf_counter()
     total = _milliseconds(now - began)
@@ -79,8 +81,8 @@ def row(call: Call, deployment: str, outcome: Outcome, began: float, *, mirrored
         total,
         request,
         first_byte,
-        0,
-        0,
+        0 if mirrored else _milliseconds(call.request_delay),
+        _milliseconds(response_delay),
         mirrored,
     ]
 

@@ -71,7 +71,7 @@ class Stand:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         cloud = Cloud(Settings(minute_seconds=0.6), "https://localhost", folder, authority(folder))
-        cloud.tables = self.tables
+        cloud.tables, self.ca_file = self.tables, cloud.ca_file
         self.serving = OnlineServing(cloud, options)
         self.run(self._start(cloud.ca_file))
 
