@@ -29,7 +29,7 @@ def endpoint_id(target: Target, endpoint: str) -> str:
     """The endpoint's ARM id in lower case: its key everywhere."""
     return (
         f"/subscriptions/{target.subscription_id}/resourceGroups/{target.resource_group}/providers/"
-        f"Microsoft.MachineLearningServices/workspaces/{target.workspace}/onlineEndpoints/{endpoint}"
+        f"Microsoft.MachineLearningServices/workspaces/{target.workspace}/{target.kind}Endpoints/{endpoint}"
     ).lower()
 
 

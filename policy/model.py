@@ -7,15 +7,19 @@ themselves (`info.data` holds just those), so one mistake never hides another.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Self
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from policy.deployment import Code, DeploymentSettings, Failed
+from policy.freezes import Freezes, FreezeWindow
 from policy.gates import Agreement, CostGate, DriftGate, Gates, LatencyRatio, Rise
 from policy.names import Segment
-from policy.section import Flag, Section, refuse
+from policy.overrides import ForeignChange, Mode, OnNewVersion, laid_over
+from policy.section import Flag, Section, Whole, refuse
 from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Smoke, Step, Steps, Wait
-from policy.targets import MODEL, Code, DeploymentSettings, Failed, ModelSelector, Target, Targets
+from policy.targets import MODEL, ModelSelector, Target, Targets
+from policy.trying import Expect, Load
 from policy.watching import DEFAULT_ALERTS, Action, AlertRule, Alerts, Drift, Export, Retrain
 
 
@@ -39,10 +43,32 @@ class Policy(Section):
     retrain: Retrain | None = Field(
         default=None, validate_default=True, description="Start a training job; left out: never."
     )
-    on_new_version: Literal["supersede", "queue", "ignore"] = Field(
+    freeze: Freezes = Field(default=(), description="Times of the week in which nothing goes forward; back always may.")
+    mode: Mode = Field(
+        default="act", description="`observe`: nothing is written to Azure; the record says what would have been done."
+    )
+    on_new_version: OnNewVersion = Field(
         default="supersede", description="What a version registered during a rollout does to it."
     )
     adopt: Flag = Field(default=False, description="Take over an endpoint that is already split or mirroring.")
+    keep: Annotated[Whole, Field(ge=0)] = Field(
+        default=0, description="Retired deployments that stay up, newest first, as fast ways back; each costs."
+    )
+    foreign_change: ForeignChange = Field(
+        default="hold",
+        description="When somebody else changes the live split: `hold` the rollout, or `restore` the split. "
+        "A lost mirror is put back either way.",
+    )
+
+    def at(self, target: Target | str) -> Self:
+        """The policy in effect at one of its targets (or at the one of that name): the target's own keys laid over.
+
+        Idempotent, and checked when the file was loaded: what it answers is as valid as the policy itself.
+        """
+        if isinstance(target, str):
+            target = next(one for one in self.targets if one.name == target)
+        changed = laid_over(dict(self), target)
+        return self.model_copy(update=changed) if changed else self
 
     @field_validator("targets")
     @classmethod
@@ -113,11 +139,14 @@ __all__ = [
     "DeploymentSettings",
     "Drift",
     "DriftGate",
+    "Expect",
     "Export",
     "Failed",
+    "FreezeWindow",
     "Full",
     "Gates",
     "LatencyRatio",
+    "Load",
     "ModelSelector",
     "Policy",
     "Retire",

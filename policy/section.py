@@ -31,7 +31,7 @@ FILLED = AfterValidator(_filled)
 class Section(BaseModel):
     """One mapping of the policy file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
 
 
 def refuse(message: str, *, at: Path = (), path: Path | None = None) -> NoReturn:

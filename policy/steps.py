@@ -25,11 +25,15 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from policy.durations import Duration, Period, written
-from policy.section import Section, Whole, refuse
+from policy.section import Section, Text, Whole, refuse
+from policy.trying import Expect, Load
 
-_OVERDUE: Final = (
-    "Longest wait for enough evidence. Then it holds, for the clock never promotes, and goes back `failed.keep` later."
+_OVERDUE: Final = "Longest wait for enough evidence. What comes then says `then`; the clock never promotes."
+_THEN: Final = (
+    "What the deadline does: `hold`, and go back when nobody has mended it `failed.keep` later; or `rollback` at once."
 )
+_LOAD: Final = "Recorded requests sent as load, for endpoints too quiet to judge; left out: none."
+Then = Literal["hold", "rollback"]
 
 
 class _OneKey(Section):
@@ -92,7 +96,26 @@ class Smoke(_OneKey):
     requests: tuple[Any, ...] = Field(
         default=(), description="Bodies to send, each as JSON; none: only readiness is checked."
     )
+    requests_from: Text | None = Field(
+        default=None, description="Where the bodies are instead: an azureml:// path or a blob, as JSON lines or a list."
+    )
+    expect: Expect = Field(default=Expect(), description="What every answer must be.")
     max_latency: Period | None = Field(default=None, description="Slowest answer that passes; left out: any.")
+    input_schema: Literal["compatible", "any"] = Field(
+        default="compatible",
+        description="`compatible`: a version that no longer takes what clients of the live one send, fails.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.requests and self.requests_from is not None:
+            refuse("is given beside `requests`: keep one of them", at=("requests_from",))
+        values, requests = len(self.expect.values), len(self.requests)
+        if values and not (self.requests_from or requests):
+            refuse("needs `requests` or `requests_from`: there is nothing to answer", at=("expect", "values"))
+        if values and requests and values != requests:
+            refuse(f"must be as many as the requests: {requests}, not {values}", at=("expect", "values"))
+        return self
 
 
 class Shadow(_Timed):
@@ -104,6 +127,8 @@ class Shadow(_Timed):
     )
     at_least: Duration = Field(default=timedelta(hours=1), description="Shortest stay, whatever the evidence says.")
     at_most: Period = Field(default=timedelta(hours=24), description=_OVERDUE)
+    then: Then = Field(default="hold", description=_THEN)
+    load: Load | None = Field(default=None, description=_LOAD)
 
 
 class Canary(_Timed):
@@ -115,15 +140,16 @@ class Canary(_Timed):
     )
     at_least: Duration = Field(default=timedelta(minutes=30), description="Shortest stay, whatever the evidence says.")
     at_most: Period = Field(default=timedelta(hours=12), description=_OVERDUE)
+    then: Then = Field(default="hold", description=_THEN)
+    load: Load | None = Field(default=None, description=_LOAD)
 
 
 class Approval(_OneKey):
     """Wait for a person to approve. Harm is watched meanwhile."""
 
     kind: ClassVar[Literal["approval"]] = "approval"
-    at_most: Period = Field(
-        default=timedelta(days=2), description="Nobody answered by then: the rollout goes back to live."
-    )
+    at_most: Period = Field(default=timedelta(days=2), description="How long a person has. Then comes `then`.")
+    then: Then = Field(default="rollback", description=_THEN)
 
 
 class Wait(_OneKey):
@@ -138,6 +164,7 @@ class Check(_OneKey):
 
     kind: ClassVar[Literal["check"]] = "check"
     at_most: Period = Field(default=timedelta(hours=12), description=_OVERDUE)
+    then: Then = Field(default="hold", description=_THEN)
 
 
 class Full(_OneKey):

@@ -1,18 +1,16 @@
-"""What is released and where: the model that is watched, the endpoints it goes to, the deployments that are made."""
+"""What is released and where: the model that is watched, and the endpoints it goes to."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from policy.durations import Duration, Period
+from policy.durations import Duration
 from policy.names import MODEL, Endpoint, ModelName, Registry, ResourceGroup, Segment, Uuid, Workspace
-from policy.section import FILLED, Section, Text, Whole, refuse
-
-LONGEST_REQUEST = timedelta(seconds=180)
-"""Azure's limit for a managed online deployment's request timeout."""
+from policy.overrides import Overrides
+from policy.section import FILLED, Section, Text, refuse
 
 
 class ModelSelector(Section):
@@ -32,7 +30,7 @@ class ModelSelector(Section):
         return "*" in self.name or "?" in self.name
 
 
-class Target(Section):
+class Target(Overrides):
     """One endpoint, or with `{model}` one per model. Endpoints are never created by Understudy."""
 
     name: Segment = Field(description="Unique in the policy; part of URLs and blob names.")
@@ -40,55 +38,27 @@ class Target(Section):
     resource_group: ResourceGroup = Field(description="Resource group of the workspace.")
     workspace: Workspace = Field(description="Azure Machine Learning workspace of the endpoint.")
     endpoint: Endpoint = Field(
-        description="Managed online endpoint; `{model}` is the model's name with `_` and `.` as dashes."
+        description="Managed online endpoint, or batch endpoint; `{model}` is the model's name with `_`, `.` as dashes."
     )
+    kind: Literal["online", "batch"] = Field(default="online", description="What kind of endpoint it is.")
     log_analytics_workspace_id: Uuid | None = Field(
         default=None,
         description="Workspace (its customer id) to which the endpoint's diagnostic settings send its logs.",
     )
-
-
-class Code(Section):
-    """Code for a model that is not MLflow."""
-
-    path: Text = Field(description="azureml:// path of the code asset.")
-    scoring_script: Text = Field(description="File in it with init() and run().")
-
-
-def _within_azures_limit(value: timedelta) -> timedelta:
-    if value > LONGEST_REQUEST:
-        refuse("is longer than 180s, Azure's limit for a request")
-    return value
-
-
-class DeploymentSettings(Section):
-    """Laid over a copy of the live deployment's own body; the whole body for the first version on an endpoint."""
-
-    instance_type: Text | None = Field(default=None, description="Virtual machine size, such as Standard_F2s_v2.")
-    instance_count: Annotated[Whole, Field(ge=1)] | None = Field(default=None, description="Number of machines.")
-    environment: Text | None = Field(
-        default=None, description="azureml:// id of the environment; not for MLflow models."
+    soak: Duration = Field(
+        default=timedelta(), description="How long after the target before is done with a version this one starts it."
     )
-    code: Code | None = Field(default=None, description="Scoring code; not for MLflow models.")
-    environment_variables: dict[str, Annotated[str, Field(strict=True)]] = Field(
-        default={}, description="Added to those of the live deployment."
-    )
-    request_timeout: Annotated[Period, AfterValidator(_within_azures_limit)] | None = Field(
-        default=None, description="Longest time for one request, at most 180s."
-    )
-    max_concurrent_requests_per_instance: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None,
-        description="Requests one machine works on at a time; Azure's default is 1, and answers 429 above twice that.",
+    sample: Text | None = Field(
+        default=None, description="azureml:// path of the input on which batch deployments are tried; batch needs it."
     )
 
-
-class Failed(Section):
-    """What becomes of a candidate that failed."""
-
-    keep: Duration = Field(
-        default=timedelta(hours=24),
-        description="How long it stays (and costs); its logs are saved, then it is deleted.",
-    )
+    @model_validator(mode="after")
+    def _batch_has_a_sample(self) -> Self:
+        if self.kind == "batch" and self.sample is None:
+            refuse("a batch target needs `sample`: the input on which the new version is tried", at=("kind",))
+        if self.kind == "online" and self.sample is not None:
+            refuse("belongs to targets of `kind: batch`; online endpoints are tried with a smoke step", at=("sample",))
+        return self
 
 
 def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -98,8 +68,11 @@ def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:
         if (first := names.setdefault(target.name, index)) != index:
             refuse(f"{target.name!r} is also the name of targets[{first}]: names are unique", at=(index, "name"))
         place = tuple(
-            part.lower() for part in (target.subscription_id, target.resource_group, target.workspace, target.endpoint)
-        )
+            part.lower()
+            for part in (
+                target.subscription_id, target.resource_group, target.workspace, target.kind, target.endpoint
+            )
+        )  # fmt: skip
         if (first := endpoints.setdefault(place, index)) != index:
             refuse(f"is the same endpoint as that of targets[{first}]", at=(index, "endpoint"))
     return targets
@@ -107,4 +80,4 @@ def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:
 
 Targets = Annotated[tuple[Target, ...], FILLED, AfterValidator(_distinct)]
 
-__all__ = ["MODEL", "Code", "DeploymentSettings", "Failed", "ModelSelector", "Target", "Targets"]
+__all__ = ["MODEL", "ModelSelector", "Target", "Targets"]

@@ -96,7 +96,7 @@ def take_alert(context: Context, raw: bytes) -> Answer:
         return Answer(202, {"matched": [], "message": "stored; it names no endpoint of a policy"})
     matched, urgent = [], []
     for place, policy in concerned.items():
-        action = alert_action(policy, alert.rule, alert.condition) or "ignore"
+        action = alert_action(policy.at(place.target), alert.rule, alert.condition) or "ignore"
         _store_alert(context, place, identity, alert, action)
         matched.append({**place.message, "action": action})
         if action == "rollback":

@@ -45,12 +45,12 @@ class Looked:
 
 
 def find(in_force: InForce, policy: str, target: str, endpoint: str) -> tuple[Place, Policy, Target] | None:
-    """The place that a work item or a URL names, or None when no policy in force has it."""
+    """The place that a work item or a URL names, with the policy in effect there; None: no policy in force has it."""
     found = in_force.policies.get(policy)
     for one in found.targets if found else ():
         if found is not None and one.name == target and owns(one, endpoint):
             name = endpoint.lower()
-            return Place(policy, target, name, endpoint_id(one, name)), found, one
+            return Place(policy, target, name, endpoint_id(one, name)), found.at(one), one
     return None
 
 

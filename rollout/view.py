@@ -39,7 +39,7 @@ def _step_name(record: Record) -> str | None:
     if record.step < 0:
         return None
     try:
-        steps = load(record.policy_text, record.policy).steps
+        steps = load(record.policy_text, record.policy).at(record.target).steps
     except PolicyError:
         return record.phase.value
     step = steps[record.step]

@@ -1,0 +1,39 @@
+"""Requests that Understudy sends itself: what a smoke test expects of the answers, and load for quiet endpoints."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from policy.section import FILLED, Section, Text, Whole, refuse
+
+
+class Expect(Section):
+    """What every answer to a smoke request must be."""
+
+    status: Annotated[Whole, Field(ge=100, le=599)] = Field(default=200, description="HTTP status of every answer.")
+    schema_: dict[str, Any] | None = Field(
+        default=None, alias="schema", description="JSON Schema that every answer must fit; left out: any JSON."
+    )
+    values: tuple[Any, ...] = Field(
+        default=(), description="Expected answers, one per request in their order; none: any answer."
+    )
+
+
+class Load(Section):
+    """Recorded requests sent as load, marked as such, to an endpoint too quiet to judge a version on."""
+
+    requests: Annotated[tuple[Any, ...], FILLED] | None = Field(
+        default=None, description="Bodies to send in turn, each as JSON."
+    )
+    requests_from: Text | None = Field(
+        default=None, description="Where the bodies are instead: an azureml:// path or a blob, as JSON lines or a list."
+    )
+    per_minute: Annotated[Whole, Field(ge=1, le=600)] = Field(default=60, description="Requests sent in a minute.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.requests is None) == (self.requests_from is None):
+            refuse("needs `requests` or `requests_from`, and only one of them")
+        return self
