@@ -92,6 +92,8 @@ class Settings:
     """Of one caller; half a minute is minute_seconds / 2 here."""
     log_queries_at_once: int = 5
     """Of one caller; more wait in a queue."""
+    custom_metric_dimensions: bool = False
+    """Whether Application Insights' metrics keep their dimensions in the metrics store: on Azure only by opting in."""
     cost_delay_minutes: float = 480.0
     """Azure minutes until Cost Management knows a cost: 8 to 24 hours on Azure."""
     rows_kept_seconds: float = 7200.0

@@ -52,7 +52,7 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     alerts = Alerts(cloud, conditions, notifier)
     LogsApi(settings, store, cloud.faults).add_routes(app.router)
     MetricsApi(settings.region, metrics, custom, cloud.faults).add_routes(app.router)
-    IngestionApi(settings, store).add_routes(app.router)
+    IngestionApi(settings, store, custom).add_routes(app.router)
     AlertsArm(alerts, notifier).add_routes(app.router)
     DataCollectionApi(DataCollection(store), cloud.base_url).add_routes(app.router)
     cost_delay = timedelta(seconds=settings.cost_delay_minutes * settings.minute_seconds)

@@ -1,18 +1,21 @@
 """Application Insights ingestion: `POST /v2.1/track` and `/v2/track`, as a JSON array or ndjson, gzip or not.
 
 No token: the instrumentation key in each envelope is the key, and a wrong one is refused per item. 200 when all items
-were taken, 206 when some were, 400 when none was.
+were taken, 206 when some were, 400 when none was. Metrics go to the metrics store as well, which leaves out those that
+are too old for it without a word.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import zlib
 
 from aiohttp import web
 
-from localcloud.monitor import breeze
+from localcloud.monitor import breeze, telemetry_metrics
+from localcloud.monitor.custom_metrics import CustomMetrics
 from localcloud.monitor.store import TableStore
 from localcloud.seams import Json
 from localcloud.settings import Settings
@@ -21,8 +24,9 @@ from localcloud.settings import Settings
 class IngestionApi:
     """The telemetry routes of one Application Insights component."""
 
-    def __init__(self, settings: Settings, store: TableStore) -> None:
-        self._store = store
+    def __init__(self, settings: Settings, store: TableStore, custom: CustomMetrics) -> None:
+        self._store, self._custom = store, custom
+        self._with_dimensions = settings.custom_metric_dimensions
         self._key = settings.instrumentation_key.lower()
         self.resource_id = (
             f"/subscriptions/{settings.subscription_id}/resourcegroups/{settings.resource_group}"
@@ -60,9 +64,16 @@ class IngestionApi:
         try:
             table, rows = breeze.rows(envelope, self.resource_id, self._store.clock())
             self._store.append(table, rows)
+            self._keep_metrics(envelope)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return str(error)
         return None
+
+    def _keep_metrics(self, envelope: Json) -> None:
+        time = str(envelope.get("time") or self._store.clock().isoformat())
+        for document in telemetry_metrics.documents(envelope, time, self._with_dimensions):
+            with contextlib.suppress(ValueError):
+                self._custom.publish(self.resource_id, document)
 
 
 def _envelopes(body: bytes) -> list[Json]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from localcloud.monitor.store import TableStore
 from localcloud.settings import Settings
 from tests.localcloud.monitor_cloud import Running, running, until
 
-SETTINGS = Settings(ingestion_seconds=0.0)
+SETTINGS = Settings(ingestion_seconds=0.0, minute_seconds=0.5)
 KEY = SETTINGS.instrumentation_key
 
 
@@ -55,21 +57,24 @@ def message(text: str, **others: Any) -> dict[str, Any]:
     return envelope("MessageData", {"message": text, "severityLevel": 1}, **others)
 
 
-def test_the_real_exporters_log_lines_become_traces(monitor: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quiet(monitor: Running, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The connection string, in an environment in which the exporters ask nobody else."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(monitor.cloud.ca_file))
     for name in ("STATSBEAT_DISABLED_ALL", "CONTROLPLANE_DISABLED", "SDKSTATS_DISABLED"):
         monkeypatch.setenv(f"APPLICATIONINSIGHTS_{name}", "true")
     monkeypatch.setenv("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "otel")
+    return f"InstrumentationKey={KEY};IngestionEndpoint={monitor.url}/;LiveEndpoint={monitor.url}/"
+
+
+def test_the_real_exporters_log_lines_become_traces(monitor: Running, quiet: str) -> None:
     from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter
     from opentelemetry._logs import SeverityNumber
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 
     provider = LoggerProvider(shutdown_on_exit=False)
-    exporter = AzureMonitorLogExporter(
-        connection_string=f"InstrumentationKey={KEY};IngestionEndpoint={monitor.url}/;LiveEndpoint={monitor.url}/",
-        disable_offline_storage=True,
-    )
+    exporter = AzureMonitorLogExporter(connection_string=quiet, disable_offline_storage=True)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
     provider.get_logger("drift").emit(
         body=json.dumps({"type": "OverallDriftMetrics", "data": {"dataset_drift": True}}),
@@ -79,6 +84,81 @@ def test_the_real_exporters_log_lines_become_traces(monitor: Running, monkeypatc
     provider.shutdown()
     found = until(lambda: rows(monitor, "AppTraces | project parse_json(Message).data.dataset_drift, SeverityLevel"))
     assert found == [["true", 1]]
+
+
+def export_drift_score(connection_string: str) -> None:
+    """Two values of one gauge and three of one histogram, by the real exporter."""
+    from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    exporter = AzureMonitorMetricExporter(connection_string=connection_string, disable_offline_storage=True)
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    meter = provider.get_meter("understudy")
+    gauge = meter.create_gauge("drift_score")
+    gauge.set(0.5, {"feature": "sex"})
+    gauge.set(0.25, {"feature": "age"})
+    histogram = meter.create_histogram("look_seconds")
+    for seconds in (1, 2, 6):
+        histogram.record(seconds)
+    provider.shutdown()  # which exports once more, and here for the first time
+
+
+def metric(monitor: Running, name: str, aggregation: str, dimension: str = "") -> dict[str, float]:
+    """The newest value of a custom metric of the component, by its dimension's value."""
+    settings = monitor.cloud.settings
+    component = f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.resource_group}"
+    component += f"/providers/Microsoft.Insights/components/{settings.workspace}"
+    reply = requests.get(
+        f"{monitor.url}{component}/providers/Microsoft.Insights/metrics",
+        params={
+            "metricnames": name,
+            "metricnamespace": "azure.applicationinsights",
+            "aggregation": aggregation,
+            "$filter": f"{dimension} eq '*'" if dimension else "",
+        },
+        headers={"Authorization": "Bearer x"},
+        verify=str(monitor.cloud.ca_file),
+        timeout=10,
+    )
+    assert reply.status_code == 200, reply.text
+    return {
+        one["metadatavalues"][0]["value"] if one["metadatavalues"] else "": point[aggregation.lower()]
+        for one in reply.json()["value"][0]["timeseries"]
+        for point in one["data"]
+        if aggregation.lower() in point
+    }
+
+
+def test_the_real_exporters_metrics_stand_in_app_metrics_and_as_custom_metrics_of_the_component(
+    monitor: Running, quiet: str
+) -> None:
+    export_drift_score(quiet)
+    query = "AppMetrics | where Name == 'drift_score' | project Sum, f = tostring(Properties.feature) | order by f asc"
+    assert rows(monitor, query) == [[0.25, "age"], [0.5, "sex"]]
+    assert until(lambda: metric(monitor, "drift_score", "Maximum")) == {"": 0.5}
+    histogram = {name: metric(monitor, "look_seconds", name)[""] for name in ("Total", "Count", "Minimum", "Maximum")}
+    assert histogram == {"Total": 9, "Count": 3, "Minimum": 1, "Maximum": 6}
+
+
+def test_the_metrics_store_keeps_dimensions_only_when_the_component_is_set_to(
+    tmp_path: Path, track: Callable[..., requests.Response], monitor: Running
+) -> None:
+    point = {"metrics": [{"name": "psi", "value": 0.3}], "properties": {"feature": "sex"}}
+    now = datetime.now(UTC).isoformat()
+    assert track(json.dumps([{**envelope("MetricData", point), "time": now}]).encode()).status_code == 200
+    assert until(lambda: metric(monitor, "psi", "Average")) == {"": 0.3}
+    with pytest.raises(AssertionError, match="no dimension 'feature'"):
+        metric(monitor, "psi", "Average", "feature")
+    with running(replace(SETTINGS, custom_metric_dimensions=True), tmp_path / "opted-in") as opted_in:
+        requests.post(
+            f"{opted_in.url}/v2.1/track",
+            json=[{**envelope("MetricData", point), "time": now}],
+            verify=str(opted_in.cloud.ca_file),
+            timeout=10,
+        )
+        assert until(lambda: metric(opted_in, "psi", "Average", "feature")) == {"sex": 0.3}
 
 
 def test_every_kind_of_telemetry_has_its_table(monitor: Running, track: Callable[..., requests.Response]) -> None:
