@@ -107,7 +107,8 @@ def _run_up(options: argparse.Namespace) -> int:
         raise StackFailed(str(error)) from error
     app = None if options.no_functions else options.app or REPOSITORY
     started, parent = time.monotonic(), os.getppid()
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a script's `up &` starts with SIGINT ignored
+        signal.signal(number, _as_interrupt)
     print("localcloud: starting ...", flush=True)
     with Stack(
         options.folder, app=app, policies=options.policies, settings=chosen.cloud, scoring=chosen.scoring

@@ -162,14 +162,26 @@ def test_an_app_that_does_not_index_stops_the_start_and_says_why(tmp_path: Path)
     assert not [child for child in psutil.Process().children() if str(tmp_path) in " ".join(child.cmdline())]
 
 
-def test_the_command_ends_everything_on_sigterm_and_takes_its_environment_file_away(tmp_path: Path) -> None:
+@pytest.fixture
+def in_a_scripts_background() -> Iterator[None]:
+    """A shell starts a script's `command &` with SIGINT ignored: so it is for what this test starts."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.usefixtures("in_a_scripts_background")
+def test_the_command_ends_everything_on_a_signal_and_takes_its_environment_file_away(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     with command(tmp_path) as process:
         said = wait_until_ready(process)
         assert str(tmp_path / "env") in said
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 3
 
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
 
         assert process.wait(20) == 0
         assert not [child for child in children if is_alive(child)]
