@@ -25,6 +25,7 @@ from localcloud.arm.store import Job, Store
 from localcloud.seams import AzureError, Cloud, Json
 
 _OVERRIDES = ("compute", "errorThreshold", "miniBatchSize", "outputFileName", "retrySettings")
+_INPUTS = {"urifile": "UriFile", "urifolder": "UriFolder", "literal": "Literal"}
 _DATA_PLANE_VERSION = "2020-09-01-dataplanepreview"
 
 
@@ -117,9 +118,14 @@ def _chosen(endpoint: BatchEndpoint, pinned: str | None) -> BatchDeployment:
 
 
 def _inputs(given: dict[str, Any] | None) -> tuple[tuple[str, str], ...]:
-    """The places of data; literals are for pipeline components and have no part in scoring files."""
-    places = [(str(one.get("jobInputType")), one.get("uri")) for one in (given or {}).values()]
-    found = tuple((kind, str(uri)) for kind, uri in places if kind.lower() in ("urifile", "urifolder") and uri)
+    """The places of data. Literals are taken and shown with the job, but a scoring script gets none (UNCONFIRMED)."""
+    places = []
+    for name, one in (given or {}).items():
+        kind = str(one.get("jobInputType"))
+        if kind.lower() not in _INPUTS:
+            raise invalid(f"The input {name} is of type {kind}; only {', '.join(_INPUTS.values())} can be.", field=name)
+        places.append((kind, one.get("uri")))
+    found = tuple((kind, str(uri)) for kind, uri in places if kind.lower() != "literal" and uri)
     if not found:
         raise invalid("inputData needs at least one UriFile or UriFolder with a uri.", field="inputData")
     return found
@@ -137,8 +143,11 @@ def _output(given: dict[str, Any] | None) -> tuple[str | None, str | None]:
 
 def _shown(run: BatchRun, given: Json, deployment: str) -> Json:
     """The job's properties as replies show them."""
+    # A literal has no mode: nothing is mounted for it.
+    mounted = {"mode": "ReadOnlyMount"}
     inputs = {
-        name: {"description": None, "mode": "ReadOnlyMount", **value} for name, value in given["inputData"].items()
+        name: {"description": None, **(mounted if value.get("uri") else {}), **value}
+        for name, value in given["inputData"].items()
     }
     return {
         "inputData": inputs,

@@ -121,6 +121,7 @@ class BatchRunner:
                 "max_retries": deployment["retrySettings"]["maxRetries"],
                 "timeout_seconds": seconds_of(str(deployment["retrySettings"]["timeout"]), "timeout"),
                 "error_threshold": deployment["errorThreshold"],
+                "at_once": deployment["maxConcurrencyPerInstance"] * int(deployment["resources"]["instanceCount"]),
             },
         }
 

@@ -2,19 +2,20 @@
 
 As on Azure: what `run` returns is one element per successful input, so fewer elements than files are failures; a mini
 batch that raises or overruns its time is tried again, and then all of its files have failed; a job whose failures
-exceed the error threshold ends (-1: never). Trade-off: mini batches run one after another in one process, whatever the
-instances and the concurrency, because a stand-in on two cores gains nothing from more.
+exceed the error threshold ends (-1: never). How many mini batches run at once is `workers`' affair.
 """
 
 from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from localcloud.batch.workers import run_all
 
 
 class Scorer(Protocol):
@@ -39,6 +40,7 @@ class Limits:
     max_retries: int
     timeout_seconds: float
     error_threshold: int
+    at_once: int = 1
 
 
 @dataclass
@@ -50,23 +52,32 @@ class Count:
     failed_rows: int = 0
 
 
-def score_files(scorer: Scorer, files: Sequence[Path], limits: Limits, output: Path | None, count: Count) -> None:
+def score_files(
+    make_scorer: Callable[[], Scorer], files: Sequence[Path], limits: Limits, output: Path | None, count: Count
+) -> None:
     """Score them all, appending lines to `output` (None: the script writes its own files); fills `count` as it goes."""
-    for start in range(0, len(files), limits.mini_batch_size):
-        batch = [str(file) for file in files[start : start + limits.mini_batch_size]]
-        succeeded, lines = _with_retries(scorer, batch, limits)
+    size = limits.mini_batch_size
+    batches = [[str(file) for file in files[start : start + size]] for start in range(0, len(files), size)]
+    results = run_all(make_scorer, lambda scorer, batch: _score(scorer, batch, limits), batches, limits.at_once)
+    for batch, (succeeded, lines, failed_rows) in zip(batches, results, strict=True):
         count.items += len(batch)
         count.failed_items += max(0, len(batch) - succeeded)
-        if succeeded == 0:
-            count.failed_rows += sum(scorer.rows_of(file) for file in batch)
+        count.failed_rows += failed_rows
         if output is not None:
             with output.open("a", encoding="utf-8") as file:
                 file.writelines(line + "\n" for line in lines)
         if 0 <= limits.error_threshold < count.failed_items:
+            results.close()
             raise TooManyFailures(
                 f"{count.failed_items} of {count.items} files failed so far; the error threshold is "
                 f"{limits.error_threshold}."
             )
+
+
+def _score(scorer: Scorer, batch: Sequence[str], limits: Limits) -> tuple[int, list[str], int]:
+    """(files that succeeded, lines, rows of a mini batch that failed as a whole)."""
+    succeeded, lines = _with_retries(scorer, list(batch), limits)
+    return succeeded, lines, 0 if succeeded else sum(scorer.rows_of(file) for file in batch)
 
 
 def _with_retries(scorer: Scorer, batch: list[str], limits: Limits) -> tuple[int, list[str]]:

@@ -31,7 +31,7 @@ def main(spec_file: str, result_file: str) -> int:
     if output:
         output.touch()
     try:
-        score_files(_scorer(spec), files, Limits(**spec["limits"]), output, count)
+        score_files(lambda: _scorer(spec), files, Limits(**spec["limits"]), output, count)
     except TooManyFailures as failure:
         print(f"The job ends: {failure}", flush=True)
         return 1

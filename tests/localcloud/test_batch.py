@@ -41,6 +41,20 @@ def run(mini_batch):
     return [f"{name} is good" for name in names if not name.startswith("odd")]
 """
 
+MEETING = """
+import pathlib, time
+met = pathlib.Path({folder!r})
+
+def init(): pass
+
+def run(mini_batch):
+    name = pathlib.Path(mini_batch[0]).name
+    (met / name).touch()
+    while len(list(met.iterdir())) < 3:
+        time.sleep(0.01)
+    return [name]
+"""
+
 
 @pytest.fixture(scope="module")
 def batch(arm: ArmCloud) -> str:
@@ -236,3 +250,44 @@ def test_a_call_needs_a_token_data_and_a_deployment(arm: ArmCloud, batch: str) -
     arm.ended(arm.call("PUT", path, {"properties": {"authMode": "aadToken"}}))
     assert "no default deployment" in arm.call("POST", uri.replace(batch, other), data).text
     assert arm.call("PUT", path, {"properties": {"authMode": "Key"}}).status_code == 400
+
+
+def test_literals_of_a_call_are_shown_with_the_job_and_other_inputs_are_refused(
+    arm: ArmCloud, batch: str, tmp_path: Path
+) -> None:
+    (tmp_path / "good.csv").write_text("x\n1\n")
+    given = {"rows": Input(type="uri_folder", path=str(tmp_path)), "run": Input(type="string", default="nightly")}
+
+    job = arm.ml.batch_endpoints.invoke(batch, inputs=given)
+
+    assert ended(arm.ml, job) == "Completed"
+    listed = f"{arm.url}/mferp/managementfrontend{arm.workspace_id}/batchEndpoints/{batch}/jobs"
+    shown = next(one for one in arm.call("GET", listed).json()["value"] if one["name"] == job.name)
+    assert shown["properties"]["inputData"]["run"]["value"] == "nightly"
+    uri = arm.ml.batch_endpoints.get(batch).scoring_uri
+    for wrong in ({"jobInputType": "Literal", "value": "alone"}, {"jobInputType": "MLTable", "uri": "azureml://x"}):
+        reply = arm.call("POST", uri, {"properties": {"inputData": {"rows": wrong}}})
+        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "BadRequest")
+
+
+def test_a_job_scores_as_many_mini_batches_at_once_as_its_deployment_says(
+    arm: ArmCloud, batch: str, tmp_path: Path
+) -> None:
+    code, rows = tmp_path / "code", tmp_path / "rows"
+    code.mkdir()
+    rows.mkdir()
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (rows / name).write_text("text")
+    settings = ModelBatchDeploymentSettings(mini_batch_size=1, max_concurrency_per_instance=3)
+    deployment = scripted(batch, "at-once", code, settings)
+    (code / "score.py").write_text(MEETING.format(folder=str(tmp_path / "met")))
+    (tmp_path / "met").mkdir()
+    arm.ml.batch_deployments.begin_create_or_update(deployment).result()
+
+    job = arm.ml.batch_endpoints.invoke(
+        batch, deployment_name="at-once", inputs={"rows": Input(type="uri_folder", path=str(rows))}
+    )
+
+    assert ended(arm.ml, job) == "Completed"
+    assert scores(arm.ml, job, tmp_path / "down") == ["a.txt", "b.txt", "c.txt"]
+    assert arm.ml.jobs.get(job.name).properties["batch.failed_items"] == "0"
