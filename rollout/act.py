@@ -41,7 +41,7 @@ def act(
     for action in actions:
         try:
             renew()
-            if _last_word(action) and context.store.unread(place, record.handled):
+            if _last_word(action) and context.store.unread(place, record).items:
                 return Outcome(blocked=True)
             if not _do(context, place, policy, record, seen, action):
                 return Outcome(blocked=True)

@@ -13,6 +13,7 @@ from policy.model import Policy
 from rollout.decision import Decision
 from rollout.idle import decide_idle
 from rollout.look import Look
+from rollout.mark import having_read
 from rollout.observation import AlertItem, CommandItem, Observation, VersionSeen
 from rollout.phases import Flag, Phase
 from rollout.place import Place
@@ -74,7 +75,7 @@ def _taken_in(record: Record, seen: Observation, now: datetime) -> Record:
         record = _commanded(record.noted(now, "command", text), command)
     for trouble in seen.trouble:
         record = record.noted(now, "trouble", trouble)
-    return replace(record, handled=(*record.handled, *(h for h in seen.handled if h not in record.handled)))
+    return having_read(record, seen)
 
 
 def _alerted(record: Record, alert: AlertItem) -> Record:

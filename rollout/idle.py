@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from policy.model import Policy
 from rollout.decision import Action, Decision, DeleteDeployment, SaveLogs
 from rollout.look import Look
+from rollout.mark import having_read
 from rollout.names import deployment_name
 from rollout.observation import CommandItem, EndpointSeen, Observation, Versions, VersionSeen
 from rollout.phases import Phase
@@ -73,8 +74,8 @@ def _after_done(record: Record, seen: Observation, now: datetime) -> Record | No
         traffic=dict(seen.endpoint.traffic),
         mirror=dict(seen.endpoint.mirror),
         next_look=now,
-        handled=_handled(record, seen),
     )
+    begun = having_read(begun, seen)
     return _noted(begun, record, seen, now, "").noted(now, "decision", f"going back after done: {cause}")
 
 
@@ -186,9 +187,10 @@ def _begun(
         writes=before.writes if before else 0,
         tried=(*(t for t in earlier if t != tried), tried),
         leftovers=tuple(o for o in before.leftovers if o.deployment != candidate) if before else (),
-        handled=_handled(before, seen),
+        handled=before.handled if before else (),
+        read_until=before.read_until if before else None,
     )
-    record = _noted(record, before, seen, now, "; before this rollout began")
+    record = _noted(having_read(record, seen), before, seen, now, "; before this rollout began")
     return Decision(record.noted(now, "decision", f"rollout of version {version.version}: {why}"))
 
 
@@ -216,9 +218,8 @@ def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta) -
     record = _noted(record, record, seen, now, "; nothing to act on")
     listed = seen.versions is not None
     updated = replace(
-        record,
+        having_read(record, seen),
         leftovers=tuple(left),
-        handled=_handled(record, seen),
         list_versions=(record.list_versions or seen.unlisted) and not listed,
         traffic=dict(seen.endpoint.traffic) if seen.endpoint else record.traffic,
         mirror=dict(seen.endpoint.mirror) if seen.endpoint else record.mirror,
@@ -263,11 +264,6 @@ def _kept_for(endpoint: EndpointSeen, name: str) -> str:
     if endpoint.traffic and healthy == {name}:
         return "it is the last healthy deployment of an endpoint in use"
     return ""
-
-
-def _handled(record: Record | None, seen: Observation) -> tuple[str, ...]:
-    before = record.handled if record else ()
-    return (*before, *(h for h in seen.handled if h not in before))
 
 
 _ID = re.compile(r"models/([^/:]+)(?:/versions/|:)([^/:]+)$", re.IGNORECASE)

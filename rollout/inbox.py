@@ -7,10 +7,12 @@ over must not do again what was asked of the one before. Items of another triple
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from rollout.codec import moment
+from rollout.mark import advanced
 from rollout.observation import AlertItem, CommandItem
 from rollout.place import Place
 from rollout.record import Record
@@ -20,17 +22,23 @@ Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The ids of a look's items to remember, those that need not be remembered any more, and the mark."""
+
+    handled: tuple[str, ...]
+    forgotten: tuple[str, ...]
+    read_until: datetime | None
+
+
+@dataclass(frozen=True)
 class Inbox:
     """Unread items, oldest first."""
 
     items: tuple[tuple[str, Item], ...] = ()
     foreign: tuple[str, ...] = ()
     """Ids of items that were written for another policy or target of the same endpoint."""
-
-    @property
-    def handled(self) -> tuple[str, ...]:
-        """The ids that a look which takes this in has done with."""
-        return (*self.foreign, *(identity for identity, _ in self.items))
+    listed: Mapping[str, datetime] = field(default_factory=dict)
+    """When each item was made that is not older than the record's mark, read or not."""
 
     @property
     def alerts(self) -> tuple[AlertItem, ...]:
@@ -62,7 +70,19 @@ class Inbox:
 
     def without_versions(self) -> Inbox:
         """What can be done while the versions could not be listed; the rest stays unread."""
-        return Inbox(tuple(one for one in self.items if not lists_versions(one[1])), self.foreign)
+        return replace(self, items=tuple(one for one in self.items if not lists_versions(one[1])))
+
+    def reading(self, record: Record | None) -> Reading:
+        """What the record is to remember of a look that takes this in."""
+        before, known = (record.read_until, record.handled) if record else (None, ())
+        taken = (*self.foreign, *(identity for identity, _ in self.items))
+        mark = advanced(before, self.listed, {*known, *taken})
+        fresh = {identity for identity, at in self.listed.items() if mark is None or at >= mark}
+        return Reading(
+            handled=tuple(one for one in taken if one in fresh),
+            forgotten=tuple(one for one in known if one not in fresh),
+            read_until=mark,
+        )
 
 
 def lists_versions(item: Item) -> bool:
@@ -72,8 +92,9 @@ def lists_versions(item: Item) -> bool:
 
 def read_inbox(store: Store, place: Place, record: Record | None) -> Inbox:
     """The unread items of the place."""
-    unread = store.unread(place, record.handled if record else ())
+    found = store.unread(place, record)
     ours = {"policy": place.policy, "target": place.target}
-    mine = [one for one in unread if all(one[1].get(key, value) == value for key, value in ours.items())]
+    mine = [one for one in found.items if all(one[1].get(key, value) == value for key, value in ours.items())]
     kept = {identity for identity, _ in mine}
-    return Inbox(tuple(mine), tuple(identity for identity, _ in unread if identity not in kept))
+    foreign = tuple(identity for identity, _ in found.items if identity not in kept)
+    return Inbox(tuple(mine), foreign, found.listed)

@@ -108,7 +108,11 @@ class Observation:
     alerts: tuple[AlertItem, ...] = ()
     commands: tuple[CommandItem, ...] = ()
     handled: tuple[str, ...] = ()
-    """Every inbox item that this look read, whatever its kind."""
+    """Every inbox item that this look read, whatever its kind; those that `read_until` covers are left out."""
+    forgotten: tuple[str, ...] = ()
+    """Items handled before that `read_until` covers now."""
+    read_until: datetime | None = None
+    """Up to where the inbox was read, by the storage service's clock; None where it was not read."""
     earlier_target: str | None = None
     """Why the target before this one is not yet done with the version; None when nothing is in the way."""
     earlier_failed: str | None = None

@@ -84,6 +84,7 @@ def observe(
     inbox = read_inbox(context.store, place, record)
     if versions is None:
         inbox = inbox.without_versions()
+    reading = inbox.reading(record)
     return Seen(
         Observation(
             endpoint=seen,
@@ -93,7 +94,9 @@ def observe(
             smoke=smoke,
             alerts=inbox.alerts,
             commands=inbox.commands,
-            handled=inbox.handled,
+            handled=reading.handled,
+            forgotten=reading.forgotten,
+            read_until=reading.read_until,
             earlier_target=wait,
             earlier_failed=give_up,
             trouble=tuple(trouble),

@@ -116,7 +116,7 @@ def _due(context: Context, place: Place, record: Record) -> bool:
     """
     if record.next_look is not None and record.next_look <= context.clock():
         return True
-    return bool(context.store.unread(place, record.handled))
+    return bool(context.store.unread(place, record).items)
 
 
 def _patient_lease(context: Context, place: Place, deadline: datetime) -> Lease | None:

@@ -113,7 +113,9 @@ class Record:
     tried: tuple[Tried, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     handled: tuple[str, ...] = ()
-    """Inbox items already acted on (ids), oldest first."""
+    """Inbox items already acted on (ids), oldest first; those older than `read_until` are not named."""
+    read_until: datetime | None = None
+    """Every inbox item older than this was acted on (rollout.mark)."""
     released: frozenset[str] = frozenset()
     """Alerts that resolved during this rollout, by alert id: their firing may arrive later than that."""
     evidence_at: datetime | None = None

@@ -40,6 +40,14 @@ class Listing:
     candidate: str
 
 
+@dataclass(frozen=True)
+class Unread:
+    """(id, item) of what was not acted on yet, and when each item that is not older than the mark was made."""
+
+    items: tuple[tuple[str, dict[str, Any]], ...]
+    listed: Mapping[str, datetime]
+
+
 class Store:
     """Records, history, inbox and locks of one storage account."""
 
@@ -114,23 +122,27 @@ class Store:
             return first
         return dict(item)
 
-    def unread(self, place: Place, handled: tuple[str, ...]) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """(id, item) of what the rollout has not acted on yet, oldest first by the service's clock."""
-        known = set(handled)
-        return tuple(self._items(place.key, known))
+    def unread(self, place: Place, record: Record | None) -> Unread:
+        """What the rollout has not acted on yet, oldest first by the service's clock."""
+        mark = record.read_until if record else None
+        listed = {
+            _item_id(blob.name): blob.created
+            for blob in self._blobs.list(INBOX, f"{place.key}/")
+            if mark is None or blob.created >= mark
+        }
+        done = set(record.handled) if record else set[str]()
+        found = list[tuple[str, dict[str, Any]]]()
+        for _, identity in sorted((at, identity) for identity, at in listed.items() if identity not in done):
+            stored = self._blobs.read(INBOX, f"{place.key}/{identity}.json")
+            if stored is not None:
+                found.append((identity, json.loads(stored.data)))
+        return Unread(tuple(found), listed)
 
     def newest(self, key: str, count: int) -> list[dict[str, Any]]:
         """The newest items of the inbox `key`, newest first."""
         listed = sorted(((blob.created, blob.name) for blob in self._blobs.list(INBOX, f"{key}/")), reverse=True)
         read = (self._blobs.read(INBOX, name) for _, name in listed[:count])
         return [json.loads(stored.data) for stored in read if stored is not None]
-
-    def _items(self, key: str, known: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        listed = ((blob.created, blob.name) for blob in self._blobs.list(INBOX, f"{key}/"))
-        for _, name in sorted((at, name) for at, name in listed if _item_id(name) not in known):
-            stored = self._blobs.read(INBOX, name)
-            if stored is not None:
-                yield _item_id(name), json.loads(stored.data)
 
     def lock(self, place: Place) -> Lease | None:
         """The endpoint's lease, or None while somebody else looks at it."""

@@ -239,7 +239,7 @@ class Decided:
         else:
             assert after.number == before.number + 1
             assert before.terminal
-        assert after.handled[: len(before.handled)] == before.handled
+        assert not set(before.handled) - set(after.handled) - set(self.seen.forgotten)
 
     def it_is_looked_at_again(self) -> None:
         assert self.after.reasons, "it says why"
