@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from localcloud import page
+from localcloud import host_crash, page
 from localcloud.faults import FAULTS, UnknownFault
 from localcloud.pace import STEPPABLE
 from localcloud.seams import AzureError, Cloud, Json
@@ -26,6 +26,7 @@ PREFIX = "/localcloud"
 def setup(app: web.Application, cloud: Cloud) -> None:
     """Add the doors."""
     control = Control(cloud)
+    host_crash.setup(app, cloud)
     app.router.add_get(f"{PREFIX}/faults", control.list_faults)
     app.router.add_post(f"{PREFIX}/faults", control.add_fault)
     app.router.add_delete(f"{PREFIX}/faults", control.clear_faults)

@@ -58,6 +58,10 @@ FAULTS: Mapping[str, Kind] = {
         "A deployment's container dies: the running one at once, else the next one while it starts.",
         "`endpoint/deployment`",
     ),
+    "host.crash": Kind(
+        "The Functions host is killed in the middle of whatever it does, and started again.",
+        "`functions host`",
+    ),
     "event.duplicate": Kind(
         "An event is delivered more than once.",
         "`event-type subject`",

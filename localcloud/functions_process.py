@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from localcloud import client
+from localcloud.files import write_private
 from localcloud.functions_host.exit_codes import NOT_INDEXED
+from localcloud.host_crash import PID_FILE
 from localcloud.processes import Child, StackFailed
 
 _READY_SECONDS = 60.0
@@ -37,7 +39,7 @@ class FunctionsProcess:
         ca: Path,
     ) -> None:
         self.url = url
-        self.pid_file = folder / "functions.pid"
+        self.pid_file = folder / PID_FILE
         self._command, self._environment = list(command), dict(environment)
         self._master_key, self._ca = master_key, ca
         self._log = folder / "logs" / "functions.log"
@@ -85,6 +87,8 @@ class FunctionsProcess:
         """SIGKILL; with `restart` the watcher brings it back at once."""
         with self._guard:
             self._wanted = restart
+            if not restart:
+                self.pid_file.unlink(missing_ok=True)
             if self._child is not None:
                 self._child.kill()
 
@@ -101,7 +105,7 @@ class FunctionsProcess:
         if self._child is not None:
             self._child.stop()  # it has ended; its pipe has not
         self._child = Child("The Functions host", self._command, self._environment, self._log)
-        self.pid_file.write_text(f"{self._child.pid}\n")
+        write_private(self.pid_file, f"{self._child.pid}\n".encode())
 
     def _is_ready(self) -> bool:
         headers = {"x-functions-key": self._master_key}

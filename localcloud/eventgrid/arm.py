@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from localcloud.eventgrid import filters as advanced
@@ -13,6 +15,9 @@ from localcloud.seams import AzureError, Json
 _PROVIDER = r"{provider:(?i:providers/microsoft\.eventgrid/eventsubscriptions)}"
 #: The newer form, nested in a custom topic.
 _NESTED = r"{nested:(?i:eventsubscriptions)}"
+_PROPERTIES = ("destination", "filter", "eventDeliverySchema", "retryPolicy", "deadLetterDestination", "labels")
+_SHOWN_BY_AZURE = ("topic", "provisioningState")
+_WEBHOOK = ("endpointUrl", "endpointBaseUrl", "maxEventsPerBatch", "preferredBatchSizeInKilobytes")
 _TOPIC = r"/{scope:.+/(?i:microsoft\.eventgrid/topics)/[^/]+}"
 
 
@@ -67,9 +72,11 @@ def _topic(request: web.Request) -> str:
 def _parse(topic: str, name: str, body: Json) -> Subscription:
     properties = body["properties"]
     destination = properties["destination"]
-    webhook = destination["properties"]
     if destination["endpointType"] != "WebHook":
         raise ValueError(f"the local cloud delivers to WebHook only, not to {destination['endpointType']}")
+    webhook = destination["properties"]
+    _refuse_strange(properties, (*_PROPERTIES, *_SHOWN_BY_AZURE), "properties")
+    _refuse_strange(webhook, _WEBHOOK, "destination.properties")
     schema = properties.get("eventDeliverySchema") or EVENT_GRID
     if schema not in (EVENT_GRID, CLOUD_EVENTS):
         raise ValueError(f"eventDeliverySchema {schema} is not one of {EVENT_GRID}, {CLOUD_EVENTS}")
@@ -89,13 +96,19 @@ def _parse(topic: str, name: str, body: Json) -> Subscription:
         max_events_per_batch=_within(webhook, "maxEventsPerBatch", 1, 5000),
         batch_kilobytes=_within(webhook, "preferredBatchSizeInKilobytes", 64, 1024),
         dead_letter_container=_container(properties.get("deadLetterDestination")),
-        max_attempts=int(retry.get("maxDeliveryAttempts", Subscription.max_attempts)),
-        minutes_to_live=int(retry.get("eventTimeToLiveInMinutes", Subscription.minutes_to_live)),
+        max_attempts=_within(retry, "maxDeliveryAttempts", Subscription.max_attempts, 30),
+        minutes_to_live=_within(retry, "eventTimeToLiveInMinutes", Subscription.minutes_to_live, 1440),
     )
 
 
+def _refuse_strange(given: Json, known: Sequence[str], where: str) -> None:
+    """What would have no effect here is refused and not ignored; empty values and what Azure only shows pass."""
+    if strange := sorted(name for name, value in given.items() if value and name not in known):
+        raise ValueError(f"the local cloud has no {where}.{strange[0]}")
+
+
 def _within(properties: Json, name: str, default: int, most: int) -> int:
-    value = int(properties.get(name) or default)
+    value = int(default if properties.get(name) is None else properties[name])
     if not 1 <= value <= most:
         raise ValueError(f"{name}: from 1 to {most}")
     return value

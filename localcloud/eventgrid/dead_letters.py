@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localcloud.eventgrid.events import CLOUD_EVENTS, Event
+from localcloud.eventgrid.webhook import NO_ANSWER, NO_CONNECTION
 from localcloud.seams import Cloud, Json, utc_now
 
 _WAIT_MINUTES = 5.0
@@ -59,7 +60,7 @@ def _letter(event: Event, schema: str, why: Undelivered) -> Json:
         "deadLetterReason": why.reason,
         "deliveryAttempts": why.attempts,
         "lastDeliveryOutcome": _outcome(why.last_status),
-        "lastHttpStatusCode": why.last_status,
+        "lastHttpStatusCode": max(why.last_status, NO_ANSWER),
         "publishTime": why.published,
         "lastDeliveryAttemptTime": why.last_attempt,
     }
@@ -70,7 +71,8 @@ def _letter(event: Event, schema: str, why: Undelivered) -> Json:
 
 def _outcome(status: int) -> str:
     known = {
-        0: "TimedOut",
+        NO_CONNECTION: "SocketError",
+        NO_ANSWER: "TimedOut",
         400: "BadRequest",
         401: "Unauthorized",
         403: "Forbidden",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 import uuid
 from collections.abc import Coroutine, Sequence
@@ -18,7 +19,8 @@ from localcloud.eventgrid.batches import Batches
 from localcloud.eventgrid.dead_letters import DeadLetters, Undelivered
 from localcloud.eventgrid.events import CLOUD_EVENTS, Event
 from localcloud.eventgrid.order import Order
-from localcloud.eventgrid.webhook import Webhook, content_type
+from localcloud.eventgrid.probation import Probation
+from localcloud.eventgrid.webhook import NO_ANSWER, Webhook, content_type
 from localcloud.seams import Cloud, utc_now
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _HOUR = 3600.0
 #: Seconds of Azure's clock before each further try; the last one repeats.
 _SCHEDULE = (10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR)
+_MOST_JITTER = 1.1
 _AT_LEAST = {408: 120.0, 503: 30.0}
 _ACCEPTED = range(200, 205)
 _FINAL = {
@@ -45,6 +48,7 @@ class Delivery:
         self._scale = cloud.settings.minute_seconds / 60
         self._delay = cloud.settings.event_delay_seconds
         self._dead_letters = DeadLetters(cloud)
+        self._probation = Probation(self._scale)
         self._batches = Batches()
         self._order = Order()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,7 +91,9 @@ class Delivery:
         await asyncio.sleep(self._delay if delay is None else delay)
         reason = "MaxDeliveryAttemptsExceeded"
         while attempt < subscription.max_attempts:
+            await asyncio.sleep(self._probation.seconds_left(subscription.endpoint_url))
             status = await self._send(events, subscription, attempt)
+            self._probation.note(subscription.endpoint_url, status, delivered=status in _ACCEPTED)
             if status in _ACCEPTED:
                 self._order.delivered(subscription)
                 return
@@ -95,7 +101,7 @@ class Delivery:
             if status in _FINAL:
                 reason = _FINAL[status]
                 break
-            pause = max(_SCHEDULE[min(attempt - 1, len(_SCHEDULE) - 1)], _AT_LEAST.get(status, 10.0)) * self._scale
+            pause = self._pause(attempt, status)
             if time.monotonic() + pause > deadline:
                 reason = "TimeToLiveExceeded"
                 break
@@ -103,6 +109,11 @@ class Delivery:
         await self._give_up(
             events, subscription, Undelivered(reason, attempt, status, published, utc_now().isoformat())
         )
+
+    def _pause(self, attempt: int, status: int) -> float:
+        """By the schedule, and a little later by chance, as Azure spreads its retries."""
+        scheduled = max(_SCHEDULE[min(attempt - 1, len(_SCHEDULE) - 1)], _AT_LEAST.get(status, 10.0))
+        return scheduled * self._scale * random.uniform(1.0, _MOST_JITTER)
 
     async def _send(self, events: Sequence[Event], subscription: Subscription, attempt: int) -> int:
         first = events[0]
@@ -117,7 +128,7 @@ class Delivery:
         body = json.dumps(rendered[0] if single else rendered).encode()
         status = await self._webhook.notify(subscription, body, headers, attempt)
         lost = [self._faults.take("events.lost_ack", event.words) for event in events] if status in _ACCEPTED else []
-        return 0 if any(one is not None for one in lost) else status
+        return NO_ANSWER if any(one is not None for one in lost) else status
 
     async def _give_up(self, events: Sequence[Event], subscription: Subscription, why: Undelivered) -> None:
         names = ", ".join(event.words for event in events)

@@ -13,6 +13,7 @@ from localcloud.eventgrid.hub import Hub
 from localcloud.seams import AzureError, Json
 from localcloud.settings import Settings
 
+_MOST_BYTES = 1024 * 1024
 _REQUIRED = ("id", "subject", "eventType", "eventTime", "data", "dataVersion")
 _REQUIRED_CLOUD = ("id", "source", "type", "specversion")
 
@@ -29,12 +30,17 @@ class CustomTopics:
 
     async def _publish(self, request: web.Request) -> web.Response:
         self._authorize(request)
+        body = await request.read()
+        if len(body) > _MOST_BYTES:
+            raise AzureError(
+                413, "PayloadTooLarge", f"The request has {len(body)} bytes; at most {_MOST_BYTES} may be."
+            )
         topic = (
             f"/subscriptions/{self._settings.subscription_id}/resourceGroups/{self._settings.resource_group}"
             f"/providers/Microsoft.EventGrid/topics/{request.match_info['name']}"
         )
         try:
-            events = [_event(one, topic) for one in _array(await request.read())]
+            events = [_event(one, topic) for one in _array(body)]
         except ValueError as error:
             raise AzureError(400, "BadRequest", str(error)) from error
         for event in events:

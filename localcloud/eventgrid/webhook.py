@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from localcloud.eventgrid.hub import Subscription
 
 _ANSWER_SECONDS = 30.0
+#: In place of a status.
+NO_ANSWER, NO_CONNECTION = 0, -1
 _ORIGIN = "eventgrid.azure.net"
 
 
@@ -29,13 +31,15 @@ class Webhook:
     session: aiohttp.ClientSession
 
     async def notify(self, subscription: Subscription, body: bytes, headers: dict[str, str], attempt: int) -> int:
-        """The answer's status; 0 when there was none."""
+        """The answer's status, or why there was none."""
         sent = {**_headers(subscription, "Notification", attempt), **headers}
         try:
             async with self._post(subscription, body, sent) as response:
                 return int(response.status)
-        except (aiohttp.ClientError, TimeoutError):
-            return 0
+        except TimeoutError:
+            return NO_ANSWER
+        except aiohttp.ClientError:
+            return NO_CONNECTION
 
     async def validate(self, subscription: Subscription) -> None:
         """The handshake of the subscription's schema; HandshakeFailed when the webhook does not agree."""

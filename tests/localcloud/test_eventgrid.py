@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from azure.core.credentials import AzureKeyCredential
+from azure.core.exceptions import HttpResponseError
 from azure.eventgrid import EventGridEvent, EventGridPublisherClient
 from azure.storage.blob import ContainerClient
 
 from localcloud.eventgrid import filters
+from localcloud.eventgrid.probation import Probation
 from localcloud.settings import Settings
 from tests.localcloud.arm_cloud import new_name, until
 from tests.localcloud.hook import Hook, running_hook
@@ -241,3 +244,86 @@ def test_members_of_an_array_are_compared_only_where_the_subscription_says_so() 
 def test_a_filter_that_makes_no_sense_is_refused(condition: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="advancedFilters"):
         filters.read([condition])
+
+
+def test_an_endpoint_that_keeps_failing_gets_new_events_later(quick: ArmCloud) -> None:
+    with running_hook() as hook:
+        # Given an endpoint that has failed ten times in a row with 404, which Azure waits five minutes for
+        assert subscription(quick, "probation", hook).status_code == 201
+        hook.statuses += [404] * 10
+        with publisher(quick, "probation") as client:
+            client.send([EventGridEvent(str(number), "Promoted", {}, "1") for number in range(10)])
+            arrived(hook, 10)
+            failed = time.monotonic()
+
+            # When something new is published
+            client.send(new := EventGridEvent("new", "Promoted", {}, "1"))
+
+            # Then it arrives only after the probation: five of this cloud's minutes are a second
+            until(lambda: True if str(new.id) in hook.ids else None)
+    assert time.monotonic() - failed > 0.8
+
+
+def test_a_delivery_that_arrives_ends_the_probation() -> None:
+    probation = Probation(1.0)
+    for _ in range(9):
+        probation.note("https://hook", 503, delivered=False)
+    assert probation.seconds_left("https://hook") == 0
+
+    probation.note("https://hook", 503, delivered=False)
+    assert 9 < probation.seconds_left("https://hook") <= 10
+    assert probation.seconds_left("https://other") == 0
+
+    probation.note("https://hook", 200, delivered=True)
+    assert probation.seconds_left("https://hook") == 0
+
+
+@pytest.mark.parametrize(
+    ("properties", "words"),
+    [
+        ({"retryPolicy": {"maxDeliveryAttempts": 31}}, "maxDeliveryAttempts: from 1 to 30"),
+        ({"retryPolicy": {"eventTimeToLiveInMinutes": 0}}, "eventTimeToLiveInMinutes: from 1 to 1440"),
+        ({"expirationTimeUtc": "2030-01-01T00:00:00Z"}, "no properties.expirationTimeUtc"),
+        ({"eventDeliverySchema": "CustomInputSchema"}, "CustomInputSchema"),
+        ({"deadLetterDestination": {"endpointType": "Queue", "properties": {}}}, "Queue is not StorageBlob"),
+    ],
+)
+def test_a_subscription_that_asks_for_what_is_not_here_is_refused_and_not_ignored(
+    arm: ArmCloud, topic: str, properties: dict[str, Any], words: str
+) -> None:
+    with running_hook() as hook:
+        reply = subscription(arm, topic, hook, **properties)
+        attributes = {"deliveryAttributeMappings": [{"name": "x", "type": "Static", "properties": {"value": "1"}}]}
+        other = subscription(arm, topic, hook, attributes)
+
+    assert (reply.status_code, other.status_code) == (400, 400)
+    assert words in reply.json()["error"]["message"]
+    assert "no destination.properties.deliveryAttributeMappings" in other.json()["error"]["message"]
+
+
+def test_more_than_a_megabyte_cannot_be_published(arm: ArmCloud, topic: str) -> None:
+    with publisher(arm, topic) as client, pytest.raises(HttpResponseError) as caught:
+        client.send(EventGridEvent("large", "Promoted", {"text": "x" * 1024 * 1024}, "1"))
+
+    assert caught.value.status_code == 413
+
+
+def test_the_body_of_an_event_and_its_headers_are_those_of_the_schema(
+    subscribe: Subscribe, publish: Callable[..., list[str]]
+) -> None:
+    hook = subscribe()
+
+    publish("a")
+    arrived(hook, 1)
+
+    (event,) = hook.deliveries[0]
+    assert set(event) == {
+        *("topic", "subject", "eventType", "eventTime", "id", "data", "dataVersion", "metadataVersion")
+    }
+    assert {
+        "aeg-event-type": "Notification",
+        "aeg-subscription-name": "SUB",
+        "aeg-delivery-count": "0",
+        "aeg-data-version": "1",
+        "aeg-metadata-version": "1",
+    }.items() <= hook.headers[0].items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from azure.core.exceptions import HttpResponseError, ServiceResponseError
 
 from localcloud.faults import FAULTS
 from tests.localcloud.arm_cloud import SIZE, until
+from tests.localcloud.echo import Echo
 from tests.localcloud.orders import Orders
 
 if TYPE_CHECKING:
@@ -145,6 +148,27 @@ def test_another_writer_drops_the_mirror_although_the_operation_succeeded(arm: A
 
     assert ended["status"] == "Succeeded"
     assert not arm.ml.online_endpoints.get(name).mirror_traffic
+
+
+def test_the_functions_host_dies_on_order_and_comes_back_without_its_memory(echo: Echo) -> None:
+    before = echo.call("GET", "/admin/host/status", headers=master(echo)).json["processId"]
+    orders = Orders(echo.stack.env["LOCALCLOUD_URL"], verify=echo.stack.env["LOCALCLOUD_CA"])
+
+    number = orders.give("host.crash")
+
+    def after() -> int | None:
+        with suppress(OSError, http.client.HTTPException):
+            pid = echo.call("GET", "/admin/host/status", headers=master(echo)).json["processId"]
+            return int(pid) if pid != before else None
+        return None
+
+    assert until(after)
+    assert orders.struck(number) == ["functions host"]
+    orders.clear()
+
+
+def master(echo: Echo) -> dict[str, str]:
+    return {"x-functions-key": echo.stack.env["FUNCTIONS_MASTER_KEY"]}
 
 
 def test_every_fault_is_injected_by_some_test() -> None:
