@@ -7,6 +7,7 @@ One rule looks at latency, one at drift. Both call Understudy's webhook and the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from demo.schema import MODEL
@@ -19,11 +20,7 @@ LATENCY_LIMIT_MS = 220
 DRIFT_LIMIT = 0.6
 """Share of drifted features."""
 
-_DRIFT_QUERY = f"""AppTraces
-| where Message has '{MODEL}' and Message has 'OverallDriftMetrics'
-| extend metrics = parse_json(Message)
-| extend model_name = tostring(metrics.model_name), share = todouble(metrics.data.share_drifted_features)
-| project TimeGenerated, model_name, share"""
+_QUERIES = Path(__file__).parent / "queries"
 
 
 class SetupFailed(Exception):
@@ -81,7 +78,7 @@ class Monitoring:
     def watch_drift(self, log_workspace_id: str, location: str) -> None:
         """Alert when most features of the recent requests differ from the training data."""
         criterion = {
-            "query": _DRIFT_QUERY,
+            "query": drift_query(MODEL),
             "timeAggregation": "Maximum",
             "metricMeasureColumn": "share",
             "dimensions": [{"name": "model_name", "operator": "Include", "values": ["*"]}],
@@ -114,3 +111,9 @@ class Monitoring:
         reply = self._arm.call("PUT", path, {"location": location, "properties": properties})
         if not reply.is_success:
             raise SetupFailed(f"PUT {path} was answered {reply.status}: {reply.body}")
+
+
+def drift_query(model: str) -> str:
+    """The drift rule's query: the file, behind the model's name."""
+    text = (_QUERIES / "drift.kql").read_text(encoding="utf-8")
+    return f"let model = '{model}';\n{text}"
