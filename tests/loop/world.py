@@ -185,9 +185,10 @@ class World:
 
     def break_leases(self) -> None:
         """End every lease that nobody is left to give back."""
-        for blob in self.blobs.get_container_client("locks").list_blobs():
-            if blob.lease.state == "leased":
-                BlobLeaseClient(self.blobs.get_blob_client("locks", blob.name)).break_lease(0)
+        with suppress(ResourceNotFoundError):  # nobody looked at anything yet
+            for blob in self.blobs.get_container_client("locks").list_blobs():
+                if blob.lease.state == "leased":
+                    BlobLeaseClient(self.blobs.get_blob_client("locks", blob.name)).break_lease(0)
 
     # Afterwards
 

@@ -1,0 +1,186 @@
+"""One lane of the sweep: a local Azure of its own, a worker to be killed, and one story after the other on it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.environment import for_child
+from localcloud.settings import Settings
+from localcloud.supervisor import Stack
+from tests.loop.alerts import metric_alert
+from tests.loop.site import TARGET, Site, told
+from tests.loop.world import World
+from tests.sweep.calls import KILLED, Novelty, Point
+from tests.sweep.stories import Story
+
+QUICK = Settings(
+    endpoint_seconds=0.1,
+    traffic_seconds=0.15,
+    deployment_seconds=0.2,
+    delete_seconds=0.1,
+    ingestion_seconds=0.1,
+    throttling=False,
+)
+"""Azure's waits as short as they still are waits."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """How one story went: where its process died, the calls of its last life, and what was wrong with its end."""
+
+    story: str
+    deaths: tuple[str, ...]
+    calls: tuple[str, ...]
+    problems: tuple[str, ...]
+    seconds: float
+
+
+class Worker:
+    """The app's process, forked for each life."""
+
+    def __init__(self, env: dict[str, str], folder: Path) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "tests.sweep.worker", str(folder)]
+        own = {**for_child(env), "UNDERSTUDY_LOOK_SECONDS": "0.05", "PYTHONPATH": str(Path(__file__).parents[2])}
+        self._log = (folder / "worker.log").open("ab")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=own, text=True
+        )
+        self._answer()
+
+    def live(self, order: dict[str, Any]) -> int:
+        """One life; its exit status."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._answer()["status"])
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the worker ended, see {self.folder}/worker.log")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+class Lane:
+    """Tells stories, one at a time."""
+
+    def __init__(self, world: World, worker: Worker) -> None:
+        self.world, self.worker = world, worker
+
+    def tell(self, story: Story, kill_at: Point | None = None, *, everywhere: bool = False) -> Told:
+        """The story with the worker killed at `kill_at` of its first life, and started again.
+
+        `everywhere`: killed again and again, at each write that it was not killed at before, until none is left.
+        """
+        started, problems, deaths, calls = time.monotonic(), list[str](), list[str](), tuple[str, ...]()
+        [site] = self.world.bare_sites(1)
+        try:
+            site.deploy_by_hand()
+            site.write_policy(steps=story.steps)
+            with site.clients() as clients, _newer_version(story, site):
+                site.register("2")
+                while True:
+                    how = Novelty(frozenset(deaths)) if everywhere else None if deaths else kill_at
+                    status, words = self._live(story, site, how)
+                    if status != KILLED:
+                        break
+                    deaths += words
+                    # The dead process's lease runs out after a minute; it is broken instead, which is the same but shorter.
+                    self.world.break_leases()
+                calls = tuple(words)
+                if status != 0:
+                    problems.append(f"the worker ended with status {status}: {told(site.record())}")
+                clients.wait_for_answers(2, by=next(iter(story.live)))
+            problems += _wrong(story, site, dict(clients.failures))
+        except AssertionError as wrong:
+            problems.append(str(wrong))
+        finally:
+            self.world.tidy()
+        return Told(story.name, tuple(deaths), calls, tuple(problems), time.monotonic() - started)
+
+    def _live(self, story: Story, site: Site, kill: Point | Novelty | None) -> tuple[int, list[str]]:
+        """One life: its exit status, and its calls or where it died."""
+        life = uuid.uuid4().hex
+        raw = {"died_at": sorted(kill.died_at)} if isinstance(kill, Novelty) else kill and asdict(kill)
+        order = {
+            "life": life,
+            "place": [site.policy, TARGET, site.endpoint],
+            "kill": raw,
+            "alert": json.dumps(metric_alert(site.endpoint_id)) if story.alert else "",
+            "approve": story.ends[0] if story.newer else "",
+            "ends": list(story.ends),
+        }
+        status = self.worker.live(order)
+        left = self.worker.folder / f"{life}.{'died' if status == KILLED else 'calls'}"
+        return status, left.read_text().splitlines() if left.exists() else []
+
+
+@contextmanager
+def _newer_version(story: Story, site: Site) -> Iterator[None]:
+    """Where the story has it, version 3 is registered once version 2 waits for approval."""
+    ended = threading.Event()
+
+    def register() -> None:
+        while not ended.wait(0.05):
+            record = site.record()
+            if record is not None and record["phase"] == "awaiting_approval":
+                site.register("3")
+                return
+
+    thread = threading.Thread(target=register, daemon=True)
+    if story.newer:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if story.newer:
+            thread.join()
+
+
+def _wrong(story: Story, site: Site, failures: dict[str, int]) -> list[str]:
+    """What is not as the story must end."""
+    record, split, deployments = site.record_now(), site.split(), site.deployments()
+    before = [site.finished(number) for number in range(1, record["number"])]
+    checks: dict[str, tuple[object, object]] = {
+        "the last rollout": ((record["version"], record["phase"]), story.ends),
+        "rollouts before it": (tuple((one["version"], one["phase"]) for one in before), story.history),
+        "split": (split, (dict(story.live), {})),
+        "deployed versions": (tuple(sorted(deployments.values())), story.deployed),
+        "failed client requests": (failures, {}),
+    }
+    return [f"{what}: {is_} instead of {wanted}" for what, (is_, wanted) in checks.items() if is_ != wanted]
+
+
+@contextmanager
+def lane(folder: Path) -> Iterator[Lane]:
+    """A lane on a new stack in `folder`. The stack's environment is this process's while it lasts."""
+    with Stack(folder / ".local", app=None, settings=QUICK) as stack, pytest.MonkeyPatch.context() as environment:
+        for name, value in stack.env.items():
+            environment.setenv(name, value)
+        worker = Worker(stack.env, folder)
+        try:
+            yield Lane(World(stack, folder / "models"), worker)
+        finally:
+            worker.stop()
