@@ -52,7 +52,7 @@ def main() -> int:
     for one in points:
         orders.put(one)
     results = [*undisturbed.values(), *_answers(answers, len(points), workers)]
-    for worker in workers:
+    for _ in workers:
         orders.put(None)
     _print(names, undisturbed, results)
     return 1 if any(told.problems for told in results) else 0

@@ -34,13 +34,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Novelty:
-    """Death at the first write that nobody died at yet, told by the rollout's phase, the kind of call, before or after."""
+    """Death at the first write that nobody died at yet: known by the rollout's phase, its kind, before or after."""
 
     died_at: frozenset[str]
 
 
 def kind_of(method: str, url: str) -> str:
-    """What is asked of whom, without names and numbers: `PUT endpoint`, `PUT blob rollouts`, `POST queue rollout-work`."""
+    """What is asked of whom, without names and numbers: `PUT endpoint`, `PUT blob rollouts`, `POST queue x-work`."""
     parts = urlsplit(url)
     path, pieces = parts.path, parts.path.strip("/").split("/")
     if url.startswith(os.environ["UNDERSTUDY_QUEUE_URL"]):
@@ -69,7 +69,7 @@ _SERVICES = {
 
 
 def is_write(kind: str) -> bool:
-    """Whether the call changes something. Leases are left out: each look has several, and losing one is losing them all."""
+    """Whether the call changes something. Leases are left out: a look has several, and one lost is all lost."""
     return not kind.startswith(("GET", "HEAD", "POST log query", "POST metrics")) and "lease" not in kind
 
 
@@ -93,7 +93,7 @@ class Watch:
             self._die_if_due(call, after=True)
             return reply
 
-        requests.sessions.Session.send = watched  # type: ignore[method-assign]
+        requests.sessions.Session.send = watched  # type: ignore[method-assign, assignment]
 
     def _die_if_due(self, call: str, *, after: bool) -> None:
         """End the process here, if here is where it is to end, and leave word of where that was."""

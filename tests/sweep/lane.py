@@ -106,7 +106,7 @@ class Lane:
                     if status != KILLED:
                         break
                     deaths += words
-                    # The dead process's lease runs out after a minute; it is broken instead, which is the same but shorter.
+                    # A dead process's lease runs out after a minute; it is broken instead: the same, but shorter.
                     self.world.break_leases()
                 calls = tuple(words)
                 if status != 0:

@@ -1,8 +1,8 @@
 """The app's worker process: told what to do over stdin, and forked for each life, so that a life costs no imports.
 
     python -m tests.sweep.worker
-    {"life": "3", "place": ["policy", "target", "endpoint"], "kill": {"call": 12, "after": true}, "alert": "", "approve": "",
-     "ends": ["2", "done"]}
+    {"life": "3", "place": ["policy", "target", "endpoint"], "kill": {"call": 12, "after": true},
+     "alert": "", "approve": "", "ends": ["2", "done"]}
 
 A life does what the app's doors do for one endpoint: discovery, every look that is due, an alert in the canary and an
 approval, both sent again until they were answered, as their senders do. It ends when the rollout of the last version
@@ -37,7 +37,7 @@ NEVER = timedelta(minutes=1)
 
 
 def live(order: dict[str, Any], folder: Path) -> int:
-    """One life; its exit status. It leaves the calls it made in `<life>.calls`, or in `<life>.died` where it was killed."""
+    """One life; its exit status. It leaves its calls in `<life>.calls`, or in `<life>.died` where it was killed."""
     import function_app
     from rollout.discover import discover
     from rollout.reconcile import look
