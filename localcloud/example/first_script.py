@@ -110,14 +110,18 @@ def invoke() -> dict[str, Any]:
 
 
 def get_logs() -> dict[str, Any]:
-    lines = ml.online_deployments.get_logs("blue", ENDPOINT, lines=10).splitlines()
+    """What a container prints is there a moment later."""
+    lines = until(
+        lambda: ml.online_deployments.get_logs("blue", ENDPOINT, lines=10).splitlines(),
+        lambda lines: len(lines) == 10 and "OutputData" in lines[-1],
+    )
     return {"lines": len(lines), "last": lines[-1]}
 
 
 def query_tables() -> dict[str, Any]:
     """Rows need a moment to show (`ingestion_seconds`); so does Azure, more of them."""
     found: dict[str, Any] = {}
-    for table, more_than in (("TrafficLog", REQUESTS), ("ConsoleLog", 2 * REQUESTS), ("EventLog", 0)):
+    for table, more_than in (("TrafficLog", REQUESTS), ("ConsoleLog", 2 * REQUESTS + 1), ("EventLog", 0)):
         kql = f"""AmlOnlineEndpoint{table} | where _ResourceId endswith '/onlineendpoints/{ENDPOINT}'
             | summarize rows = count() by DeploymentName"""
         for name in ("blue", "green"):
@@ -256,7 +260,10 @@ def rows_folder() -> Path:
 
 
 def query(kql: str) -> dict[str, Any]:
-    answer = logs.query_workspace(ENV["LOG_ANALYTICS_WORKSPACE_ID"], kql, timespan=timedelta(days=1))
+    try:
+        answer = logs.query_workspace(ENV["LOG_ANALYTICS_WORKSPACE_ID"], kql, timespan=timedelta(days=1))
+    except json.JSONDecodeError:  # what the SDK makes of a 204: this workspace never got a row yet
+        return {"columns": {}, "rows": []}
     if not isinstance(answer, LogsQueryResult):
         raise RuntimeError(f"only a part of the rows came: {answer.partial_error}")
     table = answer.tables[0]
