@@ -104,7 +104,7 @@ class Tables(Protocol):
 class Events(Protocol):
     """Event Grid (`localcloud.eventgrid`)."""
 
-    def publish(self, topic: str, subject: str, event_type: str, data: Json) -> None:
+    def publish(self, topic: str, subject: str, event_type: str, data: Json, *, data_version: str = "") -> None:
         """An event of a system topic (ARM id of the workspace); delivered to its subscriptions, at least once."""
 
 

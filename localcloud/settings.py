@@ -16,7 +16,7 @@ from localcloud.pace import Pace
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _A: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-_LOCKS = ("endpoint", "resource")
+_CHOICES = {"operation_lock": ("endpoint", "resource"), "model_event_shape": ("documented", "recorded")}
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Settings:
     stepped: str = ""
     """What waits for `POST /localcloud/step` instead of the clock: operations, ingestion, alerts (commas), or all."""
 
+    model_event_shape: str = "documented"
+    """ModelRegistered's data: `documented` (ModelName, a whole number as version) or `recorded` (modelName, a text)."""
     operation_lock: str = "endpoint"
     """What one running operation blocks with 409: `endpoint` (it and all its deployments) or `resource` (itself)."""
     mirrored_rows_in_traffic_log: bool = True
@@ -125,7 +127,8 @@ def _check(settings: Settings) -> None:
         Pace(settings.stepped)
     except ValueError as error:
         raise ValueError(f"LOCALCLOUD_STEPPED: {error}") from None
-    if settings.operation_lock not in _LOCKS:
-        raise ValueError(f"LOCALCLOUD_OPERATION_LOCK: {settings.operation_lock!r} is not one of {', '.join(_LOCKS)}")
+    for name, choices in _CHOICES.items():
+        if (value := getattr(settings, name)) not in choices:
+            raise ValueError(f"LOCALCLOUD_{name.upper()}: {value!r} is not one of {', '.join(choices)}")
     if settings.minute_seconds == 0:
         raise ValueError("LOCALCLOUD_MINUTE_SECONDS: a minute must last, say 0.1")

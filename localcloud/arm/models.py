@@ -8,14 +8,26 @@ from localcloud.seams import Cloud
 EVENT_TYPE = "Microsoft.MachineLearningServices.ModelRegistered"
 
 
+#: By `Settings.model_event_shape`: the keys of `data`, and the data's version.
+_SHAPES = {
+    "documented": (("ModelName", "ModelVersion", "ModelTags", "ModelProperties"), ""),
+    "recorded": (("modelName", "modelVersion", "modelTags", "modelProperties"), "2"),
+}
+
+
 def announce(cloud: Cloud, asset: Asset, version: AssetVersion) -> None:
     """Publish the event of a first registration. Tags and changes never raise one."""
     if asset.kind != "models" or asset.scope.is_registry:
         return
-    data = {
-        "ModelName": asset.name,
-        "ModelVersion": version.version,
-        "ModelTags": version.properties.get("tags") or {},
-        "ModelProperties": version.properties.get("properties") or {},
-    }
-    cloud.events.publish(asset.scope.arm_id, f"models/{asset.name}:{version.version}", EVENT_TYPE, data)
+    values = (
+        asset.name,
+        version.version,
+        version.properties.get("tags") or {},
+        version.properties.get("properties") or {},
+    )
+    names, data_version = _SHAPES[cloud.settings.model_event_shape]
+    data = dict(zip(names, values, strict=True))
+    if "ModelVersion" in data and version.version.isdecimal():
+        data["ModelVersion"] = int(version.version)
+    subject = f"models/{asset.name}:{version.version}"
+    cloud.events.publish(asset.scope.arm_id, subject, EVENT_TYPE, data, data_version=data_version)

@@ -58,9 +58,9 @@ class Hub:
         self._delivery = delivery
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
 
-    def publish(self, topic: str, subject: str, event_type: str, data: Json) -> None:
+    def publish(self, topic: str, subject: str, event_type: str, data: Json, *, data_version: str = "") -> None:
         """An event of a system topic; delivered in the background, at least once."""
-        self.deliver(Event(topic, subject, event_type, data))
+        self.deliver(Event(topic, subject, event_type, data, data_version=data_version))
 
     def deliver(self, event: Event) -> None:
         """Hand the event to every subscription that wants it."""

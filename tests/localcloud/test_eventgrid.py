@@ -33,7 +33,9 @@ def quick(arm: ArmCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     """A cloud in which five of Azure's minutes are a second; for the time of a test this process trusts no other."""
     from tests.localcloud import arm_cloud
 
-    with arm_cloud.running(tmp_path_factory.mktemp("quick") / ".local", Settings(minute_seconds=0.2)) as cloud:
+    with arm_cloud.running(
+        tmp_path_factory.mktemp("quick") / ".local", Settings(minute_seconds=0.2, model_event_shape="recorded")
+    ) as cloud:
         yield cloud
 
 
@@ -122,6 +124,35 @@ def test_a_batch_that_fails_is_delivered_again_as_a_whole(
 
     assert arrived(hook, 4) == [*sent, *sent]
     assert [headers["aeg-delivery-count"] for headers in hook.headers] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("cloud", "data", "data_version"),
+    [
+        ("arm", {"ModelName": "shaped", "ModelVersion": 7, "ModelTags": {"a": "b"}, "ModelProperties": {}}, ""),
+        ("quick", {"modelName": "shaped", "modelVersion": "7", "modelTags": {"a": "b"}, "modelProperties": {}}, "2"),
+    ],
+)
+def test_a_registered_model_is_told_in_the_documented_or_the_recorded_shape(
+    request: pytest.FixtureRequest, cloud: str, data: dict[str, Any], data_version: str
+) -> None:
+    workspace: ArmCloud = request.getfixturevalue(cloud)
+    with running_hook() as hook:
+        destination = {"endpointType": "WebHook", "properties": {"endpointUrl": hook.url}}
+        path = f"{workspace.workspace_id}/providers/Microsoft.EventGrid/eventSubscriptions/shapes"
+        wanted = {"subjectBeginsWith": "models/shaped:"}
+        body = {"properties": {"destination": destination, "filter": wanted}}
+        assert workspace.call("PUT", path, body).status_code == 201
+
+        version = {"properties": {"modelUri": "https://example.org/model", "tags": {"a": "b"}}}
+        made = workspace.call("PUT", f"{workspace.workspace_id}/models/shaped/versions/7", version)
+        assert made.ok, made.text
+        arrived(hook, 1)
+        workspace.call("DELETE", path)
+
+    (event,) = hook.deliveries[0]
+    assert (event["topic"], event["subject"]) == (workspace.workspace_id, "models/shaped:7")
+    assert (event["data"], event["dataVersion"]) == (data, data_version)
 
 
 def test_what_cannot_be_delivered_is_kept_in_the_dead_letter_container(quick: ArmCloud) -> None:

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from azure.core.credentials import AzureKeyCredential
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent, EventGridPublisherClient
 
 from localcloud import client
+from localcloud.supervisor import Stack
 from tests.localcloud.echo import Answer, Echo, eventually
+from tests.localcloud.orders import Orders
 
 
 def event(**data: Any) -> dict[str, Any]:
@@ -183,3 +186,43 @@ def test_publishing_with_a_wrong_key_is_unauthorized(echo: Echo) -> None:
     )
     assert reply is not None
     assert reply.status == 401
+
+
+def test_the_apps_own_door_takes_events_doubled_and_out_of_order(stack: Stack) -> None:
+    # Given that the first model's event is overtaken by the second's, which comes twice
+    first, second = f"first-{uuid.uuid4().hex[:8]}", f"second-{uuid.uuid4().hex[:8]}"
+    orders = Orders(stack.env["LOCALCLOUD_URL"], verify=stack.env["LOCALCLOUD_CA"])
+    held = orders.give("event.reorder", match=f"ModelRegistered models/{first}:")
+    doubled = orders.give("event.duplicate", match=f"ModelRegistered models/{second}:")
+    log = stack.logs / "functions.log"
+    begun = log.stat().st_size
+
+    # When both are registered
+    for model in (first, second):
+        register(stack, model)
+
+    # Then the app's function runs three times more, and every run succeeds
+    def runs(outcome: str) -> int:
+        return log.read_bytes()[begun:].count(f"Executed 'on_model_registered' ({outcome}".encode())
+
+    assert eventually(lambda: runs("Succeeded") >= 3)
+    assert runs("Failed") == 0
+    assert orders.struck(held) + orders.struck(doubled) == [f"{REGISTERED} models/{name}:1" for name in (first, second)]
+    orders.clear()
+
+
+def register(stack: Stack, model: str) -> None:
+    env = stack.env
+    reply = requests.put(
+        f"{env['LOCALCLOUD_URL']}/subscriptions/{env['SUBSCRIPTION_ID']}/resourceGroups/{env['RESOURCE_GROUP']}/providers"
+        f"/Microsoft.MachineLearningServices/workspaces/{env['WORKSPACE']}/models/{model}/versions/1",
+        params={"api-version": "2024-10-01"},
+        json={"properties": {"modelUri": "https://example.org/model"}},
+        headers={"Authorization": "Bearer test"},
+        verify=env["LOCALCLOUD_CA"],
+        timeout=10,
+    )
+    assert reply.ok, reply.text
+
+
+REGISTERED = "Microsoft.MachineLearningServices.ModelRegistered"
