@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from localcloud.monitor.kql_errors import QueryRefused, semantic, syntax, unsupported
+from localcloud.monitor.kql_errors import QueryRefused, semantic, syntax, unresolved, unsupported
 from localcloud.monitor.kql_rewrite import INGESTION_TIME, rewrite
 from localcloud.monitor.kql_session import Scope, Session
 from localcloud.monitor.kusto_values import cell, kusto_type
@@ -82,7 +82,7 @@ def _refusals() -> Iterator[None]:
     except KqlError as error:
         raise unsupported(str(error)) from error
     except (duckdb.BinderException, duckdb.CatalogException) as error:
-        raise semantic(f"Failed to resolve: {error}") from error
+        raise unresolved(str(error)) from error
     except (duckdb.Error, ValueError) as error:
         raise unsupported(f"{type(error).__name__}: {error}") from error
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from localcloud.seams import Json
+
+_NOT_FOUND = {
+    r'Referenced column "([^"]+)" not found': "scalar expression",
+    r"Table with name (\S+) does not exist": "table or column expression",
+}
 
 
 class QueryRefused(Exception):
@@ -28,6 +35,14 @@ class QueryRefused(Exception):
 def semantic(message: str) -> QueryRefused:
     """The query parses but names something that does not exist."""
     return QueryRefused(400, "BadArgumentError", message, "SemanticError")
+
+
+def unresolved(engine_text: str) -> QueryRefused:
+    """The same, from what DuckDB says of it: in Kusto's words, where it says which name."""
+    for pattern, what in _NOT_FOUND.items():
+        if found := re.search(pattern, engine_text):
+            return semantic(f"Failed to resolve {what} named '{found.group(1)}'")
+    return semantic(f"Failed to resolve: {engine_text}")
 
 
 def syntax(message: str) -> QueryRefused:

@@ -182,6 +182,18 @@ def test_summarize_counts_rates_and_bins(store: TableStore, clock: Clock) -> Non
     assert rows(store, query) == [["blue", 2, 1, 10, 10, 10, 2], ["green", 1, 0, 40, 40, 40, 1]]
 
 
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("Nope | take 1", "table or column expression named 'Nope'"),
+        ("AmlOnlineEndpointConsoleLog | where Mesage == 'x'", "scalar expression named 'Mesage'"),
+    ],
+)
+def test_what_is_not_found_is_named_in_kustos_words(store: TableStore, query: str, named: str) -> None:
+    with pytest.raises(QueryRefused, match=f"^Failed to resolve {named}$"):
+        answer(store, query)
+
+
 def test_two_arrays_expand_side_by_side(store: TableStore) -> None:
     query = """print a = dynamic([1, 2]), b = dynamic(["x", "y"])
         | mv-expand a, b | project n = toint(a), t = tostring(b)"""
