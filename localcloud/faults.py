@@ -43,7 +43,11 @@ FAULTS: Mapping[str, Kind] = {
     "operation.failed": Kind(
         "A long-running operation ends as Failed instead of doing its work.",
         "`METHOD resource-id` of the operation",
-        {"code": "the error's code", "message": "the error's text"},
+        {
+            "code": "the error's code",
+            "message": "the error's text",
+            "status": "how it ends: Failed (default) or Canceled",
+        },
     ),
     "quota.refused": Kind(
         "Creating or scaling a deployment is refused for lack of quota, whatever the quota is.",

@@ -106,8 +106,8 @@ class BatchDeployments:
         async def work() -> None:
             deployment.state, deployment.ever_succeeded, deployment.modified = "Succeeded", True, utc_now()
 
-        def fail() -> None:
-            deployment.state = "Failed"
+        def fail(state: str) -> None:
+            deployment.state = state
 
         resource_id, method = f"{endpoint.arm_id}/deployments/{deployment.name}", request.method.capitalize()
         return self._operations.start("bdbes", resource_id, method, self._cloud.settings.endpoint_seconds, work, fail)
@@ -128,8 +128,8 @@ class BatchDeployments:
         async def remove() -> None:
             del endpoint.deployments[name]
 
-        def fail() -> None:
-            deployment.state = "Failed"
+        def fail(state: str) -> None:
+            deployment.state = state
 
         seconds = self._cloud.settings.delete_seconds
         operation = self._operations.start("bdbes", resource_id, "Delete", seconds, remove, fail)

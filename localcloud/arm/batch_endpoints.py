@@ -111,8 +111,8 @@ class BatchEndpoints:
             await apply()
             endpoint.state, endpoint.ever_succeeded, endpoint.modified = "Succeeded", True, utc_now()
 
-        def fail() -> None:
-            endpoint.state = "Failed"
+        def fail(state: str) -> None:
+            endpoint.state = state
 
         seconds, method = self._cloud.settings.endpoint_seconds, request.method.capitalize()
         operation = self._operations.start("be", endpoint.arm_id, method, seconds, work, fail)
@@ -132,8 +132,8 @@ class BatchEndpoints:
         async def remove() -> None:
             del self._store.batch_endpoints[key]
 
-        def fail() -> None:
-            endpoint.state = "Failed"
+        def fail(state: str) -> None:
+            endpoint.state = state
 
         seconds = self._cloud.settings.delete_seconds
         operation = self._operations.start("be", endpoint.arm_id, "Delete", seconds, remove, fail)

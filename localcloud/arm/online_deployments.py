@@ -198,8 +198,8 @@ class OnlineDeployments:
             await self._cloud.serving.start_deployment(spec)
             deployment.state, deployment.ever_succeeded, deployment.modified = "Succeeded", True, utc_now()
 
-        def fail() -> None:
-            deployment.state = "Failed"
+        def fail(state: str) -> None:
+            deployment.state = state
 
         seconds = self._cloud.settings.deployment_seconds
         method = request.method.capitalize()
@@ -226,8 +226,8 @@ class OnlineDeployments:
             endpoint.traffic.pop(name, None)
             endpoint.mirror.pop(name, None)
 
-        def fail() -> None:
-            deployment.state = "Failed"
+        def fail(state: str) -> None:
+            deployment.state = state
 
         seconds = self._cloud.settings.delete_seconds
         operation = self._operations.start("od", resource_id, "Delete", seconds, remove, fail)

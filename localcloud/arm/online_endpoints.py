@@ -124,8 +124,8 @@ class OnlineEndpoints:
                 await self._publish(endpoint, traffic, {})
                 endpoint.mirror = {}
 
-        def fail() -> None:
-            endpoint.state = "Failed"
+        def fail(state: str) -> None:
+            endpoint.state = state
 
         seconds = settings.endpoint_seconds if first else settings.traffic_seconds
         operation = self._operations.start("oe", endpoint.arm_id, "Put", seconds, apply, fail)
@@ -146,8 +146,8 @@ class OnlineEndpoints:
             endpoint.identity = {**endpoint.identity, **(body.get("identity") or {})}
             endpoint.state, endpoint.modified = before, utc_now()
 
-        def fail() -> None:
-            endpoint.state = "Failed"
+        def fail(state: str) -> None:
+            endpoint.state = state
 
         seconds = self._cloud.settings.endpoint_seconds
         operation = self._operations.start("oe", endpoint.arm_id, "Patch", seconds, apply, fail)
@@ -187,8 +187,8 @@ class OnlineEndpoints:
                 await self._cloud.serving.stop_deployment(endpoint.name, deployment.name)
             del self._store.endpoints[key]
 
-        def fail() -> None:
-            endpoint.state = "Failed"
+        def fail(state: str) -> None:
+            endpoint.state = state
 
         seconds = self._cloud.settings.delete_seconds
         operation = self._operations.start("oe", endpoint.arm_id, "Delete", seconds, remove, fail)
@@ -216,7 +216,7 @@ class OnlineEndpoints:
             await self.publish_routes(endpoint)
 
         seconds = self._cloud.settings.endpoint_seconds
-        operation = self._operations.start("oe", endpoint.arm_id, "Post", seconds, change, lambda: None)
+        operation = self._operations.start("oe", endpoint.arm_id, "Post", seconds, change, lambda _: None)
         return web.json_response(None, status=202, headers=self._operations.headers(operation, request))
 
     async def token(self, request: web.Request) -> web.Response:

@@ -21,7 +21,8 @@ from localcloud.arm.paths import LOCATIONS, PROVIDER, any_case
 from localcloud.seams import AzureError, Cloud, Json, ServingFailed, utc_now
 
 Work = Callable[[], Awaitable[None]]
-Failure = Callable[[], None]
+Failure = Callable[[str], None]
+"""Marks the resource with this state: Failed or Canceled."""
 
 _BATCH_DEPLOYMENT = "bdbes:"
 """The kind of operation whose polls carry nothing but id, name and status, as recorded."""
@@ -49,6 +50,10 @@ class Operation:
     def running(self) -> bool:
         """Whether it still blocks others."""
         return self.ended is None
+
+
+class _Canceled(ServingFailed):
+    """The operation was ended by the service before its time."""
 
 
 class Operations:
@@ -98,6 +103,8 @@ class Operations:
         except asyncio.CancelledError:
             operation.status = "Canceled"
             raise
+        except _Canceled as canceled:
+            self._fail(operation, canceled.code, str(canceled), on_failure, "Canceled")
         except (ServingFailed, AzureError) as failure:
             self._fail(operation, failure.code, str(failure), on_failure)
         except Exception as failure:
@@ -115,12 +122,13 @@ class Operations:
             await (asyncio.Event().wait() if seconds is None else asyncio.sleep(float(seconds)))
         if (failed := self._cloud.faults.take("operation.failed", subject)) is not None:
             message = str(failed.get("message") or "The operation failed as scripted.")
-            raise ServingFailed(str(failed.get("code") or "InternalServerError"), message)
+            kind = _Canceled if str(failed.get("status") or "").lower() == "canceled" else ServingFailed
+            raise kind(str(failed.get("code") or "InternalServerError"), message)
 
     @staticmethod
-    def _fail(operation: Operation, code: str, message: str, on_failure: Failure) -> None:
-        on_failure()
-        operation.status = "Failed"
+    def _fail(operation: Operation, code: str, message: str, on_failure: Failure, status: str = "Failed") -> None:
+        on_failure(status)
+        operation.status = status
         operation.error = {"code": code, "message": message, "details": [], "additionalInfo": []}
 
     def uri(self, operation: Operation, request: web.Request, what: str = "mfeOperationsStatus") -> str:

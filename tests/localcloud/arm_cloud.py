@@ -32,27 +32,30 @@ class ArmCloud:
         self.url = stack.env["LOCALCLOUD_URL"]
         self.folder = stack.folder
         self.credential = ManagedIdentityCredential()
+        # Kept: a client that is collected while others work leaves its connections open, which is a warning.
+        self._clients: list[MLClient] = []
         self.ml = self.fresh()
         self.workspace_id = (
             f"/subscriptions/{stack.settings.subscription_id}/resourceGroups/{stack.settings.resource_group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{stack.settings.workspace}"
         )
 
-    def fresh(self) -> MLClient:
+    def fresh(self, **options: Any) -> MLClient:
         """A new SDK client on the workspace: one that has not looked anything up yet."""
         settings = self.stack.settings
-        return self._client(settings.subscription_id, settings.resource_group, workspace_name=settings.workspace)
+        scope = (settings.subscription_id, settings.resource_group)
+        return self._client(*scope, workspace_name=settings.workspace, **options)
 
     def _client(self, *scope: str, **names: Any) -> MLClient:
-        return MLClient(
+        client = MLClient(
             self.credential,
             *scope,
             cloud=self.env["AZUREML_CLOUD_NAME"],
             cloud_metadata=json.loads(self.env["AZUREML_CLOUD_METADATA"]),
-            enable_telemetry=False,
-            retry_total=0,
-            **names,
+            **{"enable_telemetry": False, "retry_total": 0, **names},
         )
+        self._clients.append(client)
+        return client
 
     def registry(self) -> MLClient:
         """The SDK on the registry."""

@@ -47,6 +47,47 @@ def test_an_operation_that_fails_on_order_changes_nothing_and_its_code_reaches_t
     assert orders.struck(number) == [f"PUT {arm.endpoint_path(name).lower()}"]
 
 
+def test_an_operation_that_is_canceled_on_order_leaves_the_resource_canceled(arm: ArmCloud, orders: Orders) -> None:
+    name = arm.endpoint("blue", traffic={"blue": 100})
+    error = {"code": "OperationCanceled", "message": "Waiting for lock confirmation.", "status": "Canceled"}
+    orders.give("operation.failed", match=f"PUT .*/{name}/deployments/blue", **error)
+
+    status = arm.ended(arm.put_deployment(name, "blue", capacity=2))
+
+    assert (status["status"], status["error"]["code"]) == ("Canceled", "OperationCanceled")
+    assert arm.ml.online_deployments.get("blue", name).provisioning_state == "Canceled"
+    endpoint = arm.ml.online_endpoints.get(name)
+    orders.give("operation.failed", match=f"PUT .*/{name}$", **error)
+    with pytest.raises(HttpResponseError, match=r"\(OperationCanceled\) Waiting for lock"):
+        arm.ml.online_endpoints.begin_create_or_update(endpoint).result()
+
+
+def test_a_poll_that_is_refused_for_a_while_is_asked_again_by_the_sdk(arm: ArmCloud, orders: Orders) -> None:
+    name = arm.endpoint("blue", traffic={"blue": 100})
+    patient = arm.fresh(retry_total=3)
+    endpoint = patient.online_endpoints.get(name)
+    for refused in (429, 503):
+        orders.give("http", match="^GET .*/mfeOperationsStatus/", status=refused, headers={"Retry-After": "0"})
+
+    assert patient.online_endpoints.begin_create_or_update(endpoint).result().provisioning_state == "Succeeded"
+
+
+def test_a_put_whose_reply_is_lost_after_the_effect_meets_its_own_operation_when_it_is_sent_again(
+    arm: ArmCloud, orders: Orders
+) -> None:
+    name = arm.endpoint("blue", traffic={"blue": 100})
+    patient = arm.fresh(retry_total=3)
+    endpoint = patient.online_endpoints.get(name)
+    orders.give("operation.stuck", match=f"PUT .*/{name}$", seconds=2)
+    lost = orders.give("http", match=f"^PUT .*/{name}[?]", cut=True, after=True)
+
+    with pytest.raises(ResourceExistsError, match="Already running method"):
+        patient.online_endpoints.begin_create_or_update(endpoint)
+
+    assert len(orders.struck(lost)) == 1
+    until(lambda: arm.ml.online_endpoints.get(name).provisioning_state == "Succeeded" or None)
+
+
 def test_a_new_endpoint_whose_operation_fails_takes_no_deployment(arm: ArmCloud, orders: Orders) -> None:
     name = new_name("ep")
     orders.give("operation.failed", match=f"/{name}$")

@@ -121,7 +121,7 @@ def test_what_a_running_operation_blocks_is_a_setting(lock: str, sibling_blocked
         async def work() -> None:
             await finish.wait()
 
-        running = operations.start("od", "/ws/onlineEndpoints/E/deployments/blue", "Put", 0, work, lambda: None)
+        running = operations.start("od", "/ws/onlineEndpoints/E/deployments/blue", "Put", 0, work, lambda _: None)
         asked = [
             _is_refused(operations, "/ws/onlineEndpoints/e/deployments/blue"),
             _is_refused(operations, "/ws/onlineEndpoints/e/deployments/green"),
