@@ -1,4 +1,8 @@
-"""The common alert schema, as action groups post it (facts/functions.md section 3)."""
+"""The common alert schema, as action groups post it: the fields of facts/functions.md section 3 and no others.
+
+Optional fields that Microsoft's samples do not agree on (`alertRuleID`, `investigationLink`, `targetResourceType`) are
+left out, so that nobody comes to rely on them here.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +36,8 @@ class Notice:
 def payload(notice: Notice) -> Json:
     """The body of the webhook call."""
     rule = notice.rule
-    custom = dict(rule.custom_properties)
     context: Json = {
-        "properties": custom or None,
+        "properties": dict(rule.context_properties) or None,
         "conditionType": "LogQueryCriteria" if rule.of_logs else "SingleResourceMultipleMetricCriteria",
         "condition": {
             "windowSize": _iso(rule),
@@ -47,8 +50,8 @@ def payload(notice: Notice) -> Json:
         },
     }
     data: Json = {"essentials": _essentials(notice), "alertContext": context}
-    if custom and not rule.of_logs:
-        data["customProperties"] = custom
+    if rule.custom_properties:
+        data["customProperties"] = dict(rule.custom_properties)
     return {"schemaId": "azureMonitorCommonAlertSchema", "data": data}
 
 
@@ -60,21 +63,21 @@ def _essentials(notice: Notice) -> Json:
     essentials: Json = {
         "alertId": f"/subscriptions/{subscription}/providers/Microsoft.AlertsManagement/alerts/{notice.alert_id}",
         "alertRule": rule.name,
-        "alertRuleID": rule.id,
         "severity": f"Sev{rule.severity}",
         "signalType": "Log" if rule.of_logs else "Metric",
         "monitorCondition": notice.change,
         "monitoringService": "Log Alerts V2" if rule.of_logs else "Platform",
         "alertTargetIDs": [target],
-        "configurationItems": [target.rsplit("/", 1)[-1]],
         "originAlertId": notice.alert_id if rule.of_logs else _origin(subscription, group, notice),
         "firedDateTime": stamp(notice.fired_at),
         "description": rule.description,
         "essentialsVersion": "1.0",
         "alertContextVersion": "1.0",
     }
-    if notice.change == "Resolved" and not rule.of_logs:
-        essentials["resolvedDateTime"] = stamp(notice.now)
+    if not rule.of_logs:  # samples of log alerts have neither
+        essentials["configurationItems"] = [target.rsplit("/", 1)[-1]]
+        if notice.change == "Resolved":
+            essentials["resolvedDateTime"] = stamp(notice.now)
     return essentials
 
 

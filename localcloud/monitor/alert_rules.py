@@ -75,6 +75,9 @@ class Rule:
     action_groups: tuple[str, ...]
     """ARM ids, lower case."""
     custom_properties: Mapping[str, str]
+    """What stands at `data.customProperties` of a metric alert."""
+    context_properties: Mapping[str, str]
+    """What stands at `alertContext.properties`: a log rule's custom properties, a metric rule's webHookProperties."""
 
     @property
     def of_logs(self) -> bool:
@@ -102,9 +105,9 @@ def _metric_rule(rule_id: str, name: str, properties: Json) -> Rule:
             raise AzureError(501, "LocalStandInUnsupported", "dynamic thresholds are not evaluated by the local Azure")
     validated = not properties.get("skipMetricValidation", False)
     actions = properties.get("actions") or []
-    custom: dict[str, str] = dict(properties.get("customProperties") or {})
+    of_webhooks: dict[str, str] = {}
     for action in actions:
-        custom |= action.get("webHookProperties") or {}
+        of_webhooks |= action.get("webHookProperties") or {}
     return Rule(
         id=rule_id,
         kind="metricAlerts",
@@ -114,7 +117,8 @@ def _metric_rule(rule_id: str, name: str, properties: Json) -> Rule:
         mute=timedelta(),
         time_to_resolve=None,
         action_groups=tuple(str(action["actionGroupId"]).lower() for action in actions),
-        custom_properties=custom,
+        custom_properties=dict(properties.get("customProperties") or {}),
+        context_properties=of_webhooks,
         **_common(name, properties),
     )
 
@@ -145,7 +149,8 @@ def _log_rule(rule_id: str, name: str, properties: Json) -> Rule:
         criteria=(criterion,),
         **_silence(properties),
         action_groups=tuple(str(group).lower() for group in actions.get("actionGroups") or ()),
-        custom_properties=dict(actions.get("customProperties") or {}),
+        custom_properties={},
+        context_properties=dict(actions.get("customProperties") or {}),
         **_common(name, properties),
     )
 

@@ -2,7 +2,8 @@
 
 Fired once, then silent until Resolved: three clean checks for a metric rule; for a log rule a clean time that follows
 from its frequency. A stateless rule (autoMitigate false) never resolves and fires again while it is met and not mute.
-No data is a clean check (UNCONFIRMED in Azure): a deployment that lost its traffic lets its alert resolve.
+No data is a clean check (UNCONFIRMED in Azure): a deployment that lost its traffic lets its alert resolve. Where
+evaluations are stepped no clock counts: each of them stands for one period of the rule's frequency.
 """
 
 from __future__ import annotations
@@ -27,12 +28,16 @@ class Instance:
     fired_at: datetime | None = None
     """When it fired; None while it is not fired."""
     last_fired_at: datetime | None = None
+    checks: int = 0
+    """Evaluations so far."""
+    last_fired_check: int = 0
     clean_since: datetime | None = None
     clean_checks: int = 0
     recent: deque[bool] = field(default_factory=deque)
 
-    def observe(self, rule: Rule, met: bool, now: datetime, minute: timedelta) -> Change | None:
-        """Take one evaluation's outcome; what has to be told to the action groups."""
+    def observe(self, rule: Rule, met: bool, now: datetime, minute: timedelta | None) -> Change | None:
+        """Take one evaluation's outcome; what has to be told to the action groups. `minute`: None when stepped."""
+        self.checks += 1
         evaluated, failing = rule.criteria[0].periods
         self.recent.append(met)
         while len(self.recent) > evaluated:
@@ -49,16 +54,20 @@ class Instance:
         self.clean_checks += 1
         return self._resolve() if self._clean_for_long_enough(rule, now, minute) else None
 
-    def _observe_stateless(self, rule: Rule, alerting: bool, now: datetime, minute: timedelta) -> Change | None:
-        pause = _scaled(max(rule.frequency, rule.mute), minute)
-        if not alerting or (self.last_fired_at is not None and now - self.last_fired_at < pause):
+    def _observe_stateless(self, rule: Rule, alerting: bool, now: datetime, minute: timedelta | None) -> Change | None:
+        if not alerting:
             return None
+        if self.last_fired_at is not None:
+            passed = _passed(rule, now - self.last_fired_at, self.checks - self.last_fired_check, minute)
+            if passed < max(rule.frequency, rule.mute):
+                return None
         return self._fire(now)
 
     def _fire(self, now: datetime) -> Change:
         if self.last_fired_at is not None:
             self.alert_id = str(uuid.uuid4())
         self.fired_at = self.last_fired_at = now
+        self.last_fired_check = self.checks
         self.clean_since, self.clean_checks = None, 0
         return "Fired"
 
@@ -68,11 +77,12 @@ class Instance:
         self.recent.clear()
         return "Resolved"
 
-    def _clean_for_long_enough(self, rule: Rule, now: datetime, minute: timedelta) -> bool:
+    def _clean_for_long_enough(self, rule: Rule, now: datetime, minute: timedelta | None) -> bool:
         if not rule.of_logs:
             return self.clean_checks >= _CLEAN_CHECKS
         assert self.clean_since is not None
-        return now - self.clean_since >= _scaled(rule.time_to_resolve or log_clean_time(rule.frequency), minute)
+        passed = _passed(rule, now - self.clean_since, self.clean_checks - 1, minute)
+        return passed >= (rule.time_to_resolve or log_clean_time(rule.frequency))
 
 
 def log_clean_time(frequency: timedelta) -> timedelta:
@@ -84,5 +94,6 @@ def log_clean_time(frequency: timedelta) -> timedelta:
     return 2 * frequency if frequency < timedelta(hours=11) else frequency
 
 
-def _scaled(azure_time: timedelta, minute: timedelta) -> timedelta:
-    return azure_time * (minute / timedelta(minutes=1))
+def _passed(rule: Rule, real: timedelta, checks: int, minute: timedelta | None) -> timedelta:
+    """Azure's time between two evaluations, which lie `checks` apart."""
+    return checks * rule.frequency if minute is None else timedelta(minutes=1) * (real / minute)

@@ -1,8 +1,9 @@
 """Evaluates alert rules for ever and tells their action groups what changed.
 
 Each rule has a task of its own, which looks every `alert_evaluation_seconds` or at the rule's own frequency, whichever
-is shorter. A rule that cannot be evaluated is reported once and looked at again; it never stops the others. Replacing a
-rule keeps the state of its alerts unless its conditions changed; deleting it forgets them without resolving them.
+is shorter; where alerts are stepped it looks at each step and at no other time. A rule that cannot be evaluated is
+reported once and looked at again; it never stops the others. Replacing a rule keeps the state of its alerts unless its
+conditions changed; deleting it forgets them without resolving them.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ class Alerts:
     def __init__(self, cloud: Cloud, conditions: AlertConditions, notifier: Notifier) -> None:
         self._conditions, self._notifier = conditions, notifier
         self._minute = timedelta(seconds=cloud.settings.minute_seconds)
-        self._pace = cloud.pace
+        self._pace, self._stepped = cloud.pace, cloud.pace.stepped("alerts")
         self._longest_pause = cloud.settings.alert_evaluation_seconds
         self._watched: dict[str, Watched] = {}
 
     def set_rule(self, rule: Rule) -> None:
-        """Make or replace a rule; its first look is at once."""
+        """Make or replace a rule; its first look is at once, or at the next step."""
         watched = self._watched.get(rule.id.lower())
         if watched is not None:
             if watched.rule.criteria != rule.criteria:  # what it saw belongs to other conditions
@@ -72,10 +73,13 @@ class Alerts:
 
     async def _watch(self, watched: Watched) -> None:
         while True:
+            if self._stepped:
+                await self._pace.wait("alerts", 0)
             if watched.rule.enabled:
                 await self._look(watched)
-            own = watched.rule.frequency.total_seconds() / 60 * self._minute.total_seconds()
-            await self._pace.wait("alerts", min(self._longest_pause, own))
+            if not self._stepped:
+                own = watched.rule.frequency.total_seconds() / 60 * self._minute.total_seconds()
+                await self._pace.wait("alerts", min(self._longest_pause, own))
 
     async def _look(self, watched: Watched) -> None:
         rule = watched.rule
@@ -100,7 +104,8 @@ class Alerts:
             observation = seen.get(key)
             instance = watched.instances.setdefault(key, Instance())
             fired_before = instance.fired_at
-            change = instance.observe(watched.rule, observation is not None and observation.met, now, self._minute)
+            met = observation is not None and observation.met
+            change = instance.observe(watched.rule, met, now, None if self._stepped else self._minute)
             if change is None:
                 continue
             described = watched.last_seen[key]

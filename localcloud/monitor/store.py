@@ -84,8 +84,8 @@ class TableStore:
         """Make all rows visible that are held; how many those are."""
         now, released = self.clock(), 0
         with self._pending_lock:
-            for row in (row for rows in self._pending.values() for row in rows if row["_ingestion_time"] == _NEVER):
-                row["_ingestion_time"] = now
+            for row in (row for rows in self._pending.values() for row in rows if row["_ingestion_time"] >= _NEVER):
+                row["_ingestion_time"] = now + (row["_ingestion_time"] - _NEVER)  # late ones come late after the step
                 released += 1
         released += self._release_stored(now)
         if released and self._first_received is None:
@@ -95,8 +95,11 @@ class TableStore:
     def _release_stored(self, now: datetime) -> int:
         times, released = {"now": now.replace(tzinfo=None), "never": _NEVER.replace(tzinfo=None)}, 0
         with self._database_lock:
-            for table in TABLES if self._connection is not None else ():
-                update = f'UPDATE rows."{table}" SET _ingestion_time = $now WHERE _ingestion_time = $never'
+            for table in self._made:
+                update = (
+                    f'UPDATE rows."{table}" SET _ingestion_time = $now + (_ingestion_time - $never) '
+                    "WHERE _ingestion_time >= $never"
+                )
                 released += self._open().execute(update, times).fetchall()[0][0]
         return released
 

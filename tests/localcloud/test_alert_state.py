@@ -86,3 +86,19 @@ def test_a_rule_may_say_itself_how_long_it_has_to_be_clean() -> None:
 def test_a_stateful_rule_cannot_be_mute() -> None:
     with pytest.raises(AzureError, match="muteActionsDuration"):
         rule_of("scheduledQueryRules", {**log_rule("AppTraces"), "muteActionsDuration": "PT30M"})
+
+
+def test_where_evaluations_are_stepped_each_stands_for_one_period_of_the_rule() -> None:
+    now = datetime.now(UTC)
+    log, metric = rule_of("scheduledQueryRules", log_rule("AppTraces")), rule_of("metricAlerts", metric_rule())
+    stateless = rule_of(
+        "scheduledQueryRules", {**log_rule("AppTraces"), "autoMitigate": False, "muteActionsDuration": "PT3M"}
+    )
+    for rule, seen, changed in (
+        (log, [True] + [False] * 11, {0: "Fired", 11: "Resolved"}),
+        (metric, [True] + [False] * 3, {0: "Fired", 3: "Resolved"}),
+        (stateless, [True] * 7, {0: "Fired", 3: "Fired", 6: "Fired"}),
+    ):
+        instance = Instance()
+        changes = [instance.observe(rule, met, now, None) for met in seen]
+        assert {step: change for step, change in enumerate(changes) if change} == changed

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,44 +16,17 @@ from localcloud.monitor import kql
 from localcloud.monitor.store import TableStore
 from localcloud.settings import Settings
 from tests.localcloud.alert_bodies import INSIGHTS, LAW, NAMESPACE, log_rule, metric_rule
+from tests.localcloud.alert_webhook import Webhook, running_webhook
 from tests.localcloud.monitor_cloud import ENDPOINT, Running, running, traffic, until
 
 MINUTE = 0.2
 SETTINGS = Settings(ingestion_seconds=0.0, minute_seconds=MINUTE, alert_evaluation_seconds=0.1)
 
 
-@dataclass
-class Webhook:
-    """A receiver that answers with the statuses it was given, then with 202."""
-
-    url: str = ""
-    statuses: list[int] = field(default_factory=list)
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-
-    def changes(self, condition: str) -> list[dict[str, Any]]:
-        return [body for body in self.bodies if body["data"]["essentials"]["monitorCondition"] == condition]
-
-
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    found = Webhook()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            found.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(found.statuses.pop(0) if found.statuses else 202)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_address[1]}/api/alerts?code=key"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield found
-        server.shutdown()
-        thread.join()
+    with running_webhook() as running_one:
+        yield running_one
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import requests
 
 from localcloud.pace import Pace
 from localcloud.settings import Settings
+from tests.localcloud.alert_bodies import log_rule
+from tests.localcloud.alert_webhook import running_webhook
 from tests.localcloud.arm_cloud import ArmCloud, running, until
 
 
@@ -41,19 +43,76 @@ def test_an_operation_ends_at_the_step_and_not_before(stepped: ArmCloud) -> None
     assert state(stepped, "by-step") == "Succeeded"
 
 
-def test_rows_are_visible_from_the_step_on(stepped: ArmCloud) -> None:
+def trace(cloud: ArmCloud, message: str) -> None:
+    """Send one line of telemetry, with a time that the service replaces by its own."""
     event = {
         "name": "Event",
         "time": "2026-01-01T00:00:00Z",
-        "iKey": stepped.stack.settings.instrumentation_key,
-        "data": {"baseType": "MessageData", "baseData": {"ver": 2, "message": "stepped"}},
+        "iKey": cloud.stack.settings.instrumentation_key,
+        "data": {"baseType": "MessageData", "baseData": {"ver": 2, "message": message}},
     }
-    assert requests.post(f"{stepped.url}/v2.1/track", json=[event], timeout=5).status_code == 200
+    assert requests.post(f"{cloud.url}/v2.1/track", json=[event], timeout=5).status_code == 200
+
+
+def test_rows_are_visible_from_the_step_on(stepped: ArmCloud) -> None:
+    trace(stepped, "stepped")
     assert rows(stepped, "AppTraces") is None, "the service has nothing to show yet"
 
     assert step(stepped, "ingestion") == 1
 
     assert rows(stepped, "AppTraces") == [["stepped"]]
+
+
+def test_rows_that_are_late_on_order_come_late_after_the_step(stepped: ArmCloud) -> None:
+    fault = {"kind": "rows.late", "match": "AppTraces", "seconds": 0.5}
+    assert requests.post(f"{stepped.url}/localcloud/faults", json=fault, timeout=5).status_code == 201
+    trace(stepped, "late")
+    assert step(stepped, "ingestion") == 1
+    assert ["late"] not in (rows(stepped, "AppTraces") or [])
+    until(lambda: ["late"] in (rows(stepped, "AppTraces") or []) or None)
+
+
+def evaluated(cloud: ArmCloud) -> None:
+    """Let the one rule look once, and wait until it has."""
+
+    def waits() -> int:
+        return int(requests.get(f"{cloud.url}/localcloud/step", timeout=5).json()["alerts"])
+
+    until(lambda: waits() == 1 or None)
+    assert step(cloud, "alerts") == 1
+    until(lambda: waits() == 1 or None)
+
+
+def test_an_alert_fires_at_the_step_that_sees_it_and_resolves_after_its_clean_time_in_steps(stepped: ArmCloud) -> None:
+    """One-minute rules resolve after ten clean minutes, which are ten steps after the first clean one."""
+    insights = f"{stepped.workspace_id.partition('/providers/')[0]}/providers/Microsoft.Insights"
+    newest = "AppTraces | summarize arg_max(TimeGenerated, Message) | where Message == 'bad'"
+    rule = {**log_rule(newest), "windowSize": "PT1H"}
+    rule["actions"] = {"actionGroups": [f"{insights}/actionGroups/stepped"]}
+    with running_webhook() as webhook:
+        receiver = {"name": "app", "serviceUri": webhook.url, "useCommonAlertSchema": True}
+        group = {"groupShortName": "stepped", "webhookReceivers": [receiver]}
+        assert stepped.call("PUT", f"{insights}/actionGroups/stepped", {"properties": group}).ok
+        assert stepped.call("PUT", f"{insights}/scheduledQueryRules/stepped", {"properties": rule}).ok
+        trace(stepped, "bad")
+        evaluated(stepped)
+        assert webhook.bodies == [], "the rule has looked, and the row was not there yet"
+
+        step(stepped, "ingestion")
+        evaluated(stepped)
+        (fired,) = until(lambda: webhook.bodies or None)
+        assert fired["data"]["essentials"]["monitorCondition"] == "Fired"
+
+        trace(stepped, "good")
+        step(stepped, "ingestion")
+        for _ in range(10):
+            evaluated(stepped)
+        assert len(webhook.bodies) == 1, "neither repeated nor resolved so far"
+        evaluated(stepped)
+        resolved = until(lambda: webhook.bodies[1:] or None)[0]["data"]["essentials"]
+        assert resolved["monitorCondition"] == "Resolved"
+        assert resolved["alertId"] == fired["data"]["essentials"]["alertId"]
+    assert stepped.call("DELETE", f"{insights}/scheduledQueryRules/stepped").ok
 
 
 def rows(cloud: ArmCloud, table: str) -> list[Any] | None:
