@@ -10,6 +10,7 @@ deleted. Only two settings here would differ on Azure: `cloud=` of MLClient, and
 import json
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -310,6 +311,7 @@ def main() -> int:
         return 0 if all(told(step) for step in STEPS) else 1
     finally:
         told(delete)
+        shutil.rmtree(WORK)
 
 
 def told(step: Callable[[], dict[str, Any]]) -> bool:
