@@ -1,8 +1,8 @@
 """The retail prices API: `GET /api/retail/prices` over a frozen file, without a token as on prices.azure.com.
 
-The file has Azure's shape and invented, plausible amounts: Linux, Windows, Spot and Low Priority meters of a few sizes
-in one region, so that a caller who forgets to drop the latter three finds four prices for one machine. Filter values
-are case sensitive, as in this version of the API.
+The file has the API's field names and frozen example amounts, invented and dated in the file itself: Linux, Windows,
+Spot and Low Priority meters of a few sizes in one region, so that a caller who forgets to drop the latter three finds
+four prices for one machine. Filter values are case sensitive, as in this version of the API.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _SPELLING = {"priceType": "type"}
 
 @lru_cache(maxsize=1)
 def items() -> tuple[Json, ...]:
-    """All prices of the file."""
-    return tuple(json.loads(_FILE.read_text()))
+    """All prices of the file, each with the fields that they have in common."""
+    frozen = json.loads(_FILE.read_text(encoding="utf-8"))
+    return tuple({**frozen["common"], **item} for item in frozen["Items"])
 
 
 def hourly(instance_type: str) -> float:

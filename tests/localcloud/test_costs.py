@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,8 @@ def test_a_cost_is_not_known_before_its_delay(tmp_path: Path) -> None:
         ({"grouping": [*BY_DEPLOYMENT, {"type": "TagKey", "name": "azuremlendpoint"}]}, "two TagKey"),
         ({"grouping": [{"type": "Dimension", "name": "Colour"}]}, "Colour"),
         ({"aggregation": {}}, "aggregation"),
+        ({"aggregation": {name: {"name": "Cost", "function": "Sum"} for name in "abc"}}, "from one to 2"),
+        ({"grouping": [{"type": "Dimension", "name": "Meter"}] * 3}, "at most 2"),
         ({"granularity": "Hourly"}, "Hourly"),
         ({"filter": {"tags": {"name": "other", "operator": "In", "values": []}}}, "other"),
     ],
@@ -134,6 +138,24 @@ def test_retail_prices_need_no_token_and_have_four_meters_for_one_machine(monito
     ]
     assert (len(body["Items"]), body["NextPageLink"]) == (4, None)
     assert [(item["unitOfMeasure"], item["retailPrice"]) for item in plain] == [("1 Hour", hourly(SIZE))]
+
+
+def test_prices_have_the_apis_field_names_and_the_file_says_that_they_are_frozen_examples(monitor: Running) -> None:
+    fields = """currencyCode tierMinimumUnits retailPrice unitPrice armRegionName location effectiveStartDate meterName
+        productName skuName serviceName serviceFamily unitOfMeasure type isPrimaryMeterRegion armSkuName"""
+    body = prices(monitor, f"armSkuName eq '{SIZE}'").json()
+    assert body.keys() == {
+        "BillingCurrency",
+        "CustomerEntityId",
+        "CustomerEntityType",
+        "Items",
+        "NextPageLink",
+        "Count",
+    }
+    assert {name for item in body["Items"] for name in item} == set(fields.split())
+    frozen = json.loads(files("localcloud.monitor").joinpath("prices.json").read_text(encoding="utf-8"))
+    assert "Frozen example amounts" in frozen["about"]
+    assert datetime.fromisoformat(frozen["frozenOn"])
 
 
 def test_filter_values_of_prices_are_case_sensitive_and_unknown_properties_refused(monitor: Running) -> None:
