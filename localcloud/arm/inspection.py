@@ -23,8 +23,8 @@ def _endpoints(cloud: Cloud, store: Store) -> list[Json]:
         {
             "endpoint": endpoint.name,
             "state": endpoint.state,
-            "traffic": endpoint.traffic,
-            "mirror": endpoint.mirror,
+            "traffic": {name: f"{percent} %" for name, percent in endpoint.traffic.items()},
+            "mirror": {name: f"{percent} %" for name, percent in endpoint.mirror.items()},
             "auth": endpoint.auth_mode,
             "scoring URI": cloud.serving.scoring_uri(endpoint.name),
         }
@@ -52,9 +52,14 @@ def _operations(operations: Operations) -> list[Json]:
     return [
         {
             "started": f"{operation.started:%H:%M:%S}",
-            "operation": f"{operation.method} {operation.resource_id.rpartition('/workspaces/')[2]}",
+            "operation": f"{operation.method.upper()} {_in_workspace(operation.resource_id)}",
             "status": operation.status,
             "error": (operation.error or {}).get("message", ""),
         }
         for operation in operations.newest_first()[:_OPERATIONS]
     ]
+
+
+def _in_workspace(resource_id: str) -> str:
+    """What is left of an id without its workspace."""
+    return resource_id.rpartition("/workspaces/")[2].partition("/")[2]

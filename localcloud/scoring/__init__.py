@@ -20,6 +20,7 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     """Set `cloud.serving`; the front starts and stops with the app."""
     serving = OnlineServing(cloud, options_from_environment())
     cloud.serving = serving
+    cloud.inspections["Scoring requests"] = serving.answers.rows
 
     async def start(_: web.Application) -> None:
         await serving.start()

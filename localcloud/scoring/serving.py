@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from localcloud.scoring import traffic_log
+from localcloud.scoring.answer_counts import AnswerCounts
 from localcloud.scoring.deployment import Deployment, Surroundings
 from localcloud.scoring.front_process import FrontProcess
 from localcloud.scoring.options import ScoringOptions
@@ -22,6 +23,7 @@ class OnlineServing:
         self._cloud, self._options = cloud, options
         self._deployments: dict[tuple[str, str], Deployment] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self.answers = AnswerCounts()
         self._starter = ForkStarter() if options.start_method == "fork" else SpawnStarter()
 
     async def start(self) -> None:
@@ -38,6 +40,7 @@ class OnlineServing:
             options=self._options,
             folder=folder,
             append=self._append,
+            upload=lambda container, name, data: self._cloud.blobs.upload(container, name, data),
             faults=self._cloud.faults,
             # Kubernetes starts at 10 seconds, a sixth of a minute.
             back_off_seconds=self._cloud.settings.minute_seconds / 6,
@@ -111,7 +114,9 @@ class OnlineServing:
         return self._locks.setdefault(key, asyncio.Lock())
 
     def _take_rows(self, rows: list[list[Any]]) -> None:
-        self._append(traffic_log.TABLE, [traffic_log.to_record(row) for row in rows])
+        records = [traffic_log.to_record(row) for row in rows]
+        self.answers.add(records)
+        self._append(traffic_log.TABLE, records)
 
     def _append(self, table: str, rows: Sequence[Json]) -> None:
         self._cloud.tables.append(table, rows)

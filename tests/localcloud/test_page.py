@@ -17,6 +17,7 @@ from localcloud.__main__ import parser
 from localcloud.faults import FAULTS
 from localcloud.scoring import ScoringOptions
 from localcloud.settings import Settings
+from tests.localcloud.arm_cloud import until
 from tests.localcloud.orders import Orders
 
 if TYPE_CHECKING:
@@ -39,9 +40,34 @@ def page(arm: ArmCloud, orders: Orders) -> str:
 def test_the_page_shows_endpoints_deployments_operations_faults_and_requests(page: str) -> None:
     headings = re.findall("<h2>(.*?)</h2>", page)
 
-    assert headings == ["Endpoints", "Deployments", "Operations", "Faults", "Steps", "Recent requests"]
-    assert "<td>blue 100</td>" in page
-    assert re.search("<td>PUT</td><td>/subscriptions/[^<]*/deployments/blue</td><td>201</td>", page)
+    assert headings == [
+        *("Endpoints", "Deployments", "Scoring requests", "Operations", "Faults", "Steps", "Recent requests")
+    ]
+    assert "<td>blue 100 %</td>" in page
+    put = r'<td>PUT</td><td title="/subscriptions/[^"]*/deployments/blue">…/onlineEndpoints/[^<]*/deployments/blue</td>'
+    assert re.search(f"{put}<td>201</td><td>1</td>", page)
+
+
+def test_the_page_counts_what_each_deployment_answered(arm: ArmCloud) -> None:
+    endpoint = arm.endpoint("blue", traffic={"blue": 100})
+    keys = arm.call("POST", f"{arm.endpoint_path(endpoint)}/listKeys").json()
+    uri = arm.call("GET", arm.endpoint_path(endpoint)).json()["properties"]["scoringUri"]
+
+    for body in ({"data": [[0.0]]}, {"data": [[1.0]]}, {"no": "data"}):
+        requests.post(uri, json=body, headers={"Authorization": f"Bearer {keys['primaryKey']}"}, timeout=10)
+
+    row = f"<td>{endpoint}</td><td>blue</td><td>clients</td><td>3</td><td>200: 2, 424: 1</td>"
+    assert until(lambda: row in requests.get(f"{arm.url}/localcloud", timeout=5).text or None)
+
+
+def test_a_repeated_request_is_one_line_with_the_number_of_times(arm: ArmCloud) -> None:
+    for _ in range(4):
+        arm.call("GET", f"{arm.workspace_id}/onlineEndpoints/repeated")
+
+    page = requests.get(f"{arm.url}/localcloud", timeout=5).text
+
+    assert page.count("/onlineEndpoints/repeated</td>") == 1
+    assert re.search(r'/onlineEndpoints/repeated</td><td class="bad">404</td><td>4</td>', page)
 
 
 def test_the_page_needs_nothing_from_outside_and_escapes_what_it_shows(page: str) -> None:
