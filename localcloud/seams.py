@@ -56,6 +56,8 @@ class ServingSpec:
     instance_count: int = 1
     max_concurrent_requests_per_instance: int = 1
     request_timeout_seconds: float = 5.0
+    collector: Json | None = None
+    """What is collected: `source`, `rolling` (Minute to Year) and `collections`: per name rate, container and path."""
 
 
 @dataclass(frozen=True)

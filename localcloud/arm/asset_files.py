@@ -116,7 +116,7 @@ class AssetFiles:
         """A folder's files, or the one file, of a datastore path, a blob or a URL, below `to`."""
         _make_folder(to)
         try:
-            if place := self._blob_of(uri):
+            if place := self.blob_of(uri):
                 await self._cloud.blobs.download_folder(*place, to)
             elif uri.startswith(("https://", "http://")):
                 await self._download_url(uri, to)
@@ -127,7 +127,8 @@ class AssetFiles:
         if _is_empty(to):
             raise ServingFailed("ResourceNotFound", f"There are no files at {uri}.")
 
-    def _blob_of(self, uri: str) -> tuple[str, str] | None:
+    def blob_of(self, uri: str) -> tuple[str, str] | None:
+        """(container, path) of a place in this cloud's storage; None for any other."""
         if place := datastore_path(uri):
             return self._datastores.container_of(place.datastore), place.path
         base = self._cloud.blobs.blob_url.rstrip("/") + "/"

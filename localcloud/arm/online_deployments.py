@@ -11,6 +11,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from localcloud.arm.asset_files import AssetFiles, LocalAsset
+from localcloud.arm.data_collector import collector_of
 from localcloud.arm.durations import seconds_of
 from localcloud.arm.envelope import invalid
 from localcloud.arm.online_bodies import deployment_body, deployment_properties, user_properties
@@ -171,6 +172,7 @@ class OnlineDeployments:
             instance_count=wanted.instances,
             max_concurrent_requests_per_instance=int(requests["maxConcurrentRequestsPerInstance"] or 1),
             request_timeout_seconds=seconds_of(requests["requestTimeout"], "RequestTimeout"),
+            collector=collector_of(endpoint, wanted, self._files),
         )
 
     @staticmethod

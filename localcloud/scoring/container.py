@@ -27,6 +27,7 @@ from typing import Any
 from aiohttp import web
 
 from localcloud.scoring import console
+from localcloud.scoring.collector import LOG_PATH, Collector
 from localcloud.scoring.scorers import Scorer, load_scorer
 
 #: Longer than the front keeps an idle connection, so that this side never closes one under a request.
@@ -45,8 +46,8 @@ _SWAGGER = {
 class Server:
     """The HTTP side: score, swagger and health."""
 
-    def __init__(self, scorer: Scorer, threads: int) -> None:
-        self._scorer = scorer
+    def __init__(self, scorer: Scorer, threads: int, collector: Collector | None) -> None:
+        self._scorer, self._collector = scorer, collector
         self._pool = ThreadPoolExecutor(min(threads, _MOST_THREADS), thread_name_prefix="run")
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -54,6 +55,9 @@ class Server:
         if request.path == "/score" and request.method == "POST":
             body, headers = await request.text(), dict(request.headers)
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._score, body, headers)
+        if self._collector and request.path == LOG_PATH:
+            reason = self._collector.log(request.headers, await request.text())
+            return web.Response(status=400 if reason else 200, text=reason or "")
         if request.path == "/swagger.json":
             return web.json_response(_SWAGGER)
         if request.path == "/":
@@ -61,7 +65,8 @@ class Server:
         return web.Response(status=404, text="Not Found")
 
     def _score(self, body: str, headers: Mapping[str, str]) -> web.Response:
-        token = console.request_id.set(next((v for k, v in headers.items() if k.lower() == "x-request-id"), ""))
+        request_id = next((value for name, value in headers.items() if name.lower() == "x-request-id"), "")
+        token = console.request_id.set(request_id)
         began = time.perf_counter()
         try:
             answer, status, kind = json.dumps(self._scorer.run(body, headers)), 200, "application/json"
@@ -70,6 +75,8 @@ class Server:
             answer, status, kind = _FAILED, 500, "text/plain"
         finally:
             console.request_id.reset(token)
+        if self._collector:
+            self._collector.payloads(body, answer, request_id)
         sent = {
             "Content-Type": kind,
             "x-ms-run-fn-exec-ms": f"{(time.perf_counter() - began) * 1000:.3f}",
@@ -78,15 +85,13 @@ class Server:
         return web.Response(status=status, body=answer.encode(), headers=sent)
 
 
-async def serve(scorer: Scorer, threads: int, control: socket.socket) -> None:
+async def serve(server: Server, listener: socket.socket, control: socket.socket) -> None:
     """Say that the container is ready, and serve until SIGTERM or until the cloud process is gone."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    handler = Server(scorer, threads).handle
-    server = web.Server(handler, request_factory=_request, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS)
-    runner = web.ServerRunner(server, shutdown_timeout=_GRACE_SECONDS)
+    http = web.Server(server.handle, request_factory=_request, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+    runner = web.ServerRunner(http, shutdown_timeout=_GRACE_SECONDS)
     await runner.setup()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     await web.SockSite(runner, listener).start()
     control.setblocking(False)
     await loop.sock_sendall(control, json.dumps({"port": listener.getsockname()[1]}).encode() + b"\n")
@@ -104,8 +109,15 @@ def main(spec_file: str, control_fd: int) -> None:
         os.environ["AZUREML_MODEL_DIR"] = spec["model_dir"]
         os.chdir(spec["code_path"] or spec["model_dir"])
         console.configure(os.environ.get("LOCALCLOUD_CONSOLE_FORMAT", "new"))
-        scorer = load_scorer(spec)
-        asyncio.run(serve(scorer, spec["threads"], socket.socket(fileno=control_fd)))
+        # The port is there before the script is: its data collector is told where to send to.
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        collector = Collector(spec["collector"]) if spec["collector"] else None
+        if collector:
+            os.environ.update(collector.environment(listener.getsockname()[1]))
+        server = Server(load_scorer(spec), spec["threads"], collector)
+        asyncio.run(serve(server, listener, socket.socket(fileno=control_fd)))
+        if collector:
+            collector.flush()
         code = 0
     except BaseException:
         traceback.print_exc()

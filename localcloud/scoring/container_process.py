@@ -12,6 +12,7 @@ import signal
 import socket
 from pathlib import Path
 
+from localcloud.scoring.collected import Collected, Upload
 from localcloud.scoring.console_log import ConsoleLog, ConsolePipe
 from localcloud.scoring.options import ScoringOptions
 from localcloud.scoring.starter import Starter
@@ -26,10 +27,15 @@ _PIPE_BYTES = 1024 * 1024
 class ContainerProcess:
     """A process that serves one deployment at `address`, once `start` has returned."""
 
-    def __init__(self, spec: ServingSpec, options: ScoringOptions, log: ConsoleLog, folder: Path) -> None:
+    def __init__(
+        self, spec: ServingSpec, options: ScoringOptions, log: ConsoleLog, folder: Path, upload: Upload
+    ) -> None:
         self.spec, self._options, self._log = spec, options, log
         self.instance_id = f"{spec.deployment}-{secrets.token_hex(4)}-{secrets.token_hex(3)[:5]}"
         self._spec_file = folder / f"{self.instance_id}.json"
+        self._collected_folder = folder / f"{self.instance_id}.collected"
+        places = spec.collector["collections"] if spec.collector else {}
+        self._collected = Collected(self._collected_folder, places, upload) if places else None
         self._pid = 0
         self.address = ""
 
@@ -51,6 +57,8 @@ class ContainerProcess:
         except BaseException:
             await self.stop()
             raise
+        if self._collected is not None:
+            self._collected.start()
 
     async def ended(self) -> None:
         """Returns when the process is gone and its last line is in the log."""
@@ -69,6 +77,8 @@ class ContainerProcess:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_SECONDS):
                     await self.ended()
+        if self._collected is not None:
+            await self._collected.finish()
         self._close()
 
     def kill(self) -> None:
@@ -119,6 +129,20 @@ class ContainerProcess:
             "scoring_script": spec.scoring_script,
             "environment": environment,
             "threads": spec.instance_count * spec.max_concurrent_requests_per_instance,
+            "collector": self._collector(),
+        }
+
+    def _collector(self) -> Json | None:
+        if self.spec.collector is None:
+            return None
+        rates = {name: one["rate"] for name, one in self.spec.collector["collections"].items()}
+        return {
+            **self.spec.collector,
+            "collections": rates,
+            "folder": str(self._collected_folder.resolve()),
+            "instance": self.instance_id,
+            "model_version": self.spec.model_version,
+            "batch_seconds": self._options.collector_batch_seconds,
         }
 
 

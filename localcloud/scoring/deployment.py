@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.faults import Faults
+from localcloud.scoring.collected import Upload
 from localcloud.scoring.console_log import ConsoleLog
 from localcloud.scoring.container_process import ContainerProcess
 from localcloud.scoring.front_process import FrontProcess
@@ -32,6 +33,7 @@ class Surroundings:
     options: ScoringOptions
     folder: Path
     append: Callable[[str, list[Json]], None]
+    upload: Upload
     faults: Faults
     back_off_seconds: float
     """The first wait before a crashed container is restarted; it doubles each time."""
@@ -88,7 +90,7 @@ class Deployment:
         return self._around.faults.take("container.crash", subject) is not None
 
     async def _bring_up(self, spec: ServingSpec) -> ContainerProcess:
-        container = ContainerProcess(spec, self._around.options, self._log, self._around.folder)
+        container = ContainerProcess(spec, self._around.options, self._log, self._around.folder, self._around.upload)
         self._event(container, "Created", "Created container inference-server")
         await container.start(self._around.starter)
         if self._crash_ordered():

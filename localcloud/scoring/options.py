@@ -31,6 +31,8 @@ class ScoringOptions:
     """Of each endpoint, requests, responses and mirrored copies together; more is slowed down."""
     requests_per_second: int = 0
     """Of each endpoint; more are refused with 429. Azure's is 500, which a load test here would only run into."""
+    collector_batch_seconds: float = 0.2
+    """What the data collector gets within this time becomes one line (how long that is on Azure: UNCONFIRMED)."""
     start_method: str = "fork"
     """`fork`: containers are forked from a process that has scikit-learn loaded. `spawn`: each starts from nothing."""
     ready_seconds: float = 60.0
