@@ -15,6 +15,7 @@ from localcloud.monitor.timespans import moment
 from localcloud.seams import Json
 
 _LONGEST_MESSAGE = 32_768
+_LONGEST_PROPERTY = 8_192
 _DURATION = re.compile(r"^(?:(?P<days>\d+)\.)?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d+)?)$")
 
 
@@ -52,9 +53,13 @@ def _common(envelope: Json, base: Json, resource_id: str, received: datetime) ->
         "SDKVersion": tags.get("ai.internal.sdkVersion", ""),
         "IKey": envelope.get("iKey", ""),
         "ItemCount": round(100 / float(envelope.get("sampleRate") or 100)),
-        "Properties": base.get("properties") or {},
+        "Properties": {name: _cut(value) for name, value in (base.get("properties") or {}).items()},
         "Measurements": base.get("measurements") or {},
     }
+
+
+def _cut(value: Any) -> Any:
+    return value[:_LONGEST_PROPERTY] if isinstance(value, str) else value
 
 
 def _message(base: Json) -> tuple[str, list[Json]]:

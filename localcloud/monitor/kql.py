@@ -1,8 +1,9 @@
 """Runs a KQL query over the stored rows: duckdb-kql, behind the shims that it needs.
 
 Each query gets views of its own: visible rows only, the caller's timespan as a closed filter, and one resource's rows
-when the query is scoped to a resource. What neither duckdb-kql nor the stages (kql_stages.py) can do is refused with
-501, never guessed. Known gaps are listed in docs/localcloud.md.
+when the query is scoped to a resource. `_ItemId` shows only in a query that names it, as on Azure. What neither
+duckdb-kql nor the stages (kql_stages.py) can do is refused with 501, never guessed. Known gaps are listed in
+docs/localcloud.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from localcloud.monitor.kql_errors import QueryRefused, semantic, syntax, unresolved, unsupported
 from localcloud.monitor.kql_rewrite import INGESTION_TIME, rewrite
 from localcloud.monitor.kql_session import Scope, Session
+from localcloud.monitor.kql_text import tokens
 from localcloud.monitor.kusto_values import cell, kusto_type
 from localcloud.monitor.query_deadline import deadline
 from localcloud.monitor.store import TableStore
@@ -51,7 +53,8 @@ def run(store: TableStore, query: str, scope: Scope, limits: Limits) -> Answer:
         session.make_views(scope, reads_ingestion_time)
         session.execute(text)
         description = connection.description or []
-        shown = [i for i, column in enumerate(description) if not column[0].startswith(INGESTION_TIME)]
+        hidden = {INGESTION_TIME} if "_ItemId" in tokens(query) else {INGESTION_TIME, "_ItemId"}
+        shown = [i for i, column in enumerate(description) if column[0] not in hidden]
         fetched = connection.fetchmany(limits.rows + 1)
     columns = [(description[i][0], kusto_type(description[i][1])) for i in shown]
     rows: list[list[Any]] = []

@@ -46,6 +46,12 @@ class Query:
         """The KQL."""
         return str(self.body.get("query", ""))
 
+    @property
+    def workspaces(self) -> list[str]:
+        """The workspace of the path and those of the body; here is only one."""
+        named = [self.workspace_id] if self.workspace_id is not None else []
+        return [*named, *(str(one) for one in self.body.get("workspaces") or ())]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -107,9 +113,10 @@ class LogsApi:
         )
 
     async def _outcome(self, query: Query) -> Outcome:
-        if query.workspace_id is not None and query.workspace_id.lower() != self._settings.log_analytics_workspace_id:
-            missing = f"The workspace {query.workspace_id} could not be found"
-            return Outcome(404, QueryRefused(404, "PathNotFoundError", missing).body())
+        for asked in query.workspaces:
+            if asked.lower() != self._settings.log_analytics_workspace_id:
+                missing = f"The workspace {asked} could not be found"
+                return Outcome(404, QueryRefused(404, "PathNotFoundError", missing).body())
         if (instead := self._instead(query)) is not None:
             return instead
         try:

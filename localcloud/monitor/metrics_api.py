@@ -75,6 +75,9 @@ class MetricsApi:
         resources = [str(resource) for resource in body.get("resourceids", [])]
         if not 0 < len(resources) <= _MOST_RESOURCES:
             raise AzureError(400, "BadRequest", f"between 1 and {_MOST_RESOURCES} resource ids are needed")
+        subscription = f"/subscriptions/{request.match_info['subscription']}/".lower()
+        if not all(resource.lower().startswith(subscription) for resource in resources):
+            raise AzureError(400, "BadRequest", "all resources of a batch must belong to the subscription of its path")
         now = utc_now()
         with_times = "starttime" in query
         try:

@@ -207,8 +207,11 @@ def test_a_body_that_is_no_json_is_a_400(track: Callable[..., requests.Response]
     assert track(b"{nonsense").status_code == 400
 
 
-def test_a_long_message_is_cut_where_the_service_cuts_it(
+def test_a_long_message_and_a_long_property_are_cut_where_the_service_cuts_them(
     monitor: Running, track: Callable[..., requests.Response]
 ) -> None:
-    track(json.dumps([message("x" * 40_000)]).encode())
-    assert rows(monitor, "AppTraces | project strlen(Message)") == [[32_768]]
+    long = message("x" * 40_000)
+    long["data"]["baseData"]["properties"] = {"k": "y" * 9_000}
+    track(json.dumps([long]).encode())
+    query = "AppTraces | project strlen(Message), strlen(tostring(Properties.k))"
+    assert rows(monitor, query) == [[32_768, 8_192]]

@@ -87,6 +87,14 @@ def test_ingestion_time_is_when_a_row_became_visible_and_never_shows_up_by_itsel
     assert [name for name, _ in found.columns if name.startswith("_ing")] == []
 
 
+def test_the_id_of_a_record_shows_only_when_it_is_asked_for(store: TableStore, clock: Clock) -> None:
+    store.append("AmlOnlineEndpointTrafficLog", [traffic()])
+    later(clock)
+    assert "_ItemId" not in dict(answer(store, "AmlOnlineEndpointTrafficLog").columns)
+    found = answer(store, "AmlOnlineEndpointTrafficLog | project _ItemId")
+    assert (found.columns, len(found.rows[0][0])) == ([("_ItemId", "string")], 36)
+
+
 def test_the_scenarios_console_query_gives_typed_features_from_the_old_format(store: TableStore, clock: Clock) -> None:
     store.append(
         "AmlOnlineEndpointConsoleLog",

@@ -93,6 +93,19 @@ def test_an_unknown_workspace_is_404(client: LogsQueryClient) -> None:
     assert refused.value.status_code == 404
 
 
+def test_a_further_workspace_that_does_not_exist_is_404_and_never_left_out(
+    monitor: Running, client: LogsQueryClient
+) -> None:
+    monitor.cloud.tables.append("AppEvents", [{"Name": "x"}])
+    for further, status in (([WORKSPACE], 200), (["00000000-0000-0000-0000-00000000dead"], 404)):
+        try:
+            client.query_workspace(WORKSPACE, "AppEvents", timespan=HOUR, additional_workspaces=further)
+            answered: int | None = 200
+        except HttpResponseError as refused:
+            answered = refused.status_code
+        assert answered == status
+
+
 def test_a_query_scoped_to_a_resource_sees_that_resource_only(monitor: Running, client: LogsQueryClient) -> None:
     other = ENDPOINT + "-v2"
     monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(), traffic(_ResourceId=other)])

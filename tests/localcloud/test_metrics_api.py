@@ -130,6 +130,31 @@ def test_a_wrong_question_is_a_400_that_says_what_is_wrong(
     assert refused.value.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ([ENDPOINT] * 51, "between 1 and 50"),
+        ([], "between 1 and 50"),
+        ([ENDPOINT, ENDPOINT.replace("-000000000001", "-000000000009")], "subscription"),
+        ([ENDPOINT, f"{ENDPOINT}/deployments/blue"], "no metrics in the namespace"),
+    ],
+)
+def test_a_batch_has_up_to_fifty_resources_of_one_subscription_and_type(
+    monitor: Running, resources: list[str], message: str
+) -> None:
+    subscription = ENDPOINT.partition("/resourcegroups/")[0]
+    reply = requests.post(
+        f"{monitor.url}{subscription}/metrics:getBatch",
+        params={"metricnames": "RequestLatency", "metricnamespace": NAMESPACE, "api-version": "2024-02-01"},
+        json={"resourceids": resources},
+        headers={"Authorization": "Bearer x"},
+        verify=str(monitor.cloud.ca_file),
+        timeout=10,
+    )
+    assert reply.status_code == 400
+    assert message in reply.json()["error"]["message"]
+
+
 def test_one_resource_by_arm_and_its_errors_without_a_wrapper(monitor: Running, ask: Ask) -> None:
     until(lambda: values(ask("RequestsPerMinute")))
     url = f"{monitor.url}{ENDPOINT}/providers/Microsoft.Insights/metrics?api-version=2023-10-01"
