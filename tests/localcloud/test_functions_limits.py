@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localcloud.environment import for_child
+from localcloud.functions_host.options import read
 from localcloud.functions_host.retry_policy import RetryPolicy
 from localcloud.settings import Settings
 from localcloud.supervisor import Stack
@@ -36,6 +39,14 @@ def release(req: func.HttpRequest) -> str:
     go_on.set()
     return req.get_body().decode()
 
+@app.route(route="off")
+def off(req: func.HttpRequest) -> str:
+    return "on"
+
+@app.timer_trigger(schedule="0 0 0 1 1 *", arg_name="timer", run_on_startup=True)
+def at_start(timer: func.TimerRequest) -> None:
+    seen("at start", past_due=timer.past_due)
+
 @app.timer_trigger(schedule="* * * * * *", arg_name="timer")
 @app.retry(strategy="fixed_delay", max_retry_count="2", delay_interval="00:00:00.01")
 def flaky(timer: func.TimerRequest, context: func.Context) -> None:
@@ -53,7 +64,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
     app.mkdir()
     (app / "function_app.py").write_text(APP)
     (app / "host.json").write_text('{"version": "2.0"}')
-    extra = {"ECHO_FILE": str(file), "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "10"}
+    extra = {"ECHO_FILE": str(file), "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "10", "AzureWebJobs.off.Disabled": "true"}
     with Stack(folder / ".local", app=app, settings=Settings(http_answer_seconds=0.3), extra=extra) as stack:
         yield Echo(stack, file)
 
@@ -70,6 +81,29 @@ def test_a_caller_waits_only_so_long_for_an_answer_and_the_function_goes_on(limi
 def test_a_body_over_the_limit_of_the_app_setting_is_refused(limited: Echo) -> None:
     assert limited.call("POST", "/api/release", body=b"1234567890").body == b"1234567890"
     assert limited.call("POST", "/api/release", body=b"12345678901").status == 413
+
+
+def test_a_function_that_is_switched_off_is_there_for_the_master_key_only(limited: Echo) -> None:
+    master = {"x-functions-key": limited.stack.env["FUNCTIONS_MASTER_KEY"]}
+
+    assert limited.call("GET", "/api/off").status == 404
+    assert limited.call("GET", "/api/off", headers=master).body == b"on"
+
+
+def test_a_timer_that_runs_on_start_up_does_so_once_and_is_not_past_due(limited: Echo) -> None:
+    assert eventually(lambda: limited.seen("at start"))
+    assert [one["past_due"] for one in limited.seen("at start", pid=limited.seen("at start")[0]["pid"])] == [False]
+
+
+def test_what_host_json_leaves_out_is_as_on_azure(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+
+    options = read(tmp_path)
+
+    assert (options.batch_size, options.new_batch_threshold) == (16, 8 * (os.cpu_count() or 1))
+    assert (options.max_dequeue_count, options.visibility_timeout.total_seconds()) == (5, 0)
+    assert options.function_timeout is not None
+    assert options.function_timeout.total_seconds() == 1800
 
 
 def test_a_timers_failed_run_is_repeated_as_its_retry_policy_says_and_then_given_up(limited: Echo) -> None:
