@@ -209,6 +209,18 @@ def test_a_busy_webhook_is_called_again_until_it_takes_the_alert(monitor: Runnin
     assert webhook.bodies[0] == webhook.bodies[1] == webhook.bodies[2]
 
 
+def test_a_rule_calls_five_action_groups_at_most(monitor: Running, arm: Arm, webhook: Webhook) -> None:
+    receiver = {"name": "app", "serviceUri": webhook.url, "useCommonAlertSchema": True}
+    groups = [f"{INSIGHTS}/actionGroups/ag{number}" for number in range(6)]
+    for group in groups:
+        arm("PUT", group, {"groupShortName": "ag", "webhookReceivers": [receiver]})
+    monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])
+    rule = log_rule("AmlOnlineEndpointTrafficLog")
+    arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", {**rule, "actions": {"actionGroups": groups}})
+    until(lambda: len(webhook.changes("Resolved")) == 5)
+    assert len(webhook.changes("Fired")) == 5
+
+
 def test_an_alert_that_meets_a_500_is_lost(monitor: Running, arm: Arm, webhook: Webhook) -> None:
     webhook.statuses = [500]
     monitor.cloud.tables.append("AmlOnlineEndpointTrafficLog", [traffic(code=500)])
