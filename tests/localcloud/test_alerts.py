@@ -15,7 +15,8 @@ import requests
 from localcloud.monitor import kql
 from localcloud.monitor.store import TableStore
 from localcloud.settings import Settings
-from tests.localcloud.alert_bodies import INSIGHTS, LAW, NAMESPACE, log_rule, metric_rule
+from tests.localcloud import alert_bodies
+from tests.localcloud.alert_bodies import INSIGHTS, LAW, NAMESPACE, metric_rule
 from tests.localcloud.alert_webhook import Webhook, running_webhook
 from tests.localcloud.monitor_cloud import ENDPOINT, Running, running, traffic, until
 
@@ -36,6 +37,12 @@ def monitor(tmp_path: Path) -> Iterator[Running]:
         started.cloud.tables.append("AppEvents", [{"Name": "warm-up"}])  # first imports take longer than a window
         kql.run(started.cloud.tables, "AppEvents", kql.Scope(), kql.Limits(1))
         yield started
+
+
+def log_rule(query: str, **condition: Any) -> dict[str, Any]:
+    """A log rule that resolves after one clean minute instead of ten: the long wait is alert_state's own test."""
+    quickly = {"resolveConfiguration": {"autoResolved": True, "timeToResolve": "PT1M"}}
+    return alert_bodies.log_rule(query, **condition) | quickly
 
 
 Arm = Callable[..., requests.Response]
