@@ -15,6 +15,8 @@ from typing import Protocol
 
 _ROOT = Path(__file__).parents[2]
 _STOP_SECONDS = 5.0
+#: The Functions host starts at the same time, and whoever started the stack waits for that one first.
+_WARM_UP_AFTER_SECONDS = 1.0
 
 
 class Starter(Protocol):
@@ -34,9 +36,14 @@ class ForkStarter:
         self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._channel: socket.socket | None = None
+        self._warming: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
-        """Start the launcher, whose imports take seconds, before it is needed."""
+        """Start the launcher, whose imports take seconds, before it is needed, and after the rest of the stack."""
+        self._warming = asyncio.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        await asyncio.sleep(_WARM_UP_AFTER_SECONDS)
         async with self._lock:
             await self._connect()
 
@@ -48,6 +55,9 @@ class ForkStarter:
 
     async def close(self) -> None:
         """End the launcher."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         async with self._lock:
             await self._disconnect()
 
