@@ -41,7 +41,6 @@ class OnlineServing:
             folder=folder,
             append=self._append,
             upload=lambda container, name, data: self._cloud.blobs.upload(container, name, data),
-            upload=lambda container, name, data: self._cloud.blobs.upload(container, name, data),
             faults=self._cloud.faults,
             # Kubernetes starts at 10 seconds, a sixth of a minute.
             back_off_seconds=self._cloud.settings.minute_seconds / 6,
