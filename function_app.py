@@ -82,6 +82,7 @@ def context() -> "Context":
         new_id=lambda: uuid4().hex,
         wait=sleep,
         pace=timedelta(seconds=of.look_seconds),
+        reread=timedelta(seconds=of.reread_seconds),
         alert_budget=timedelta(seconds=of.alert_seconds),
     )
 

@@ -38,6 +38,9 @@ class Settings:
     aml_cloud_name: str = _setting("", "Name of a cloud for azure-ai-ml; empty: the public one")
     aml_cloud_metadata: str = _setting("", "Its endpoints as JSON: the six keys of MLClient's cloud_metadata")
     look_seconds: float = _setting(30.0, "Time between two looks at a rollout in flight")
+    reread_seconds: float = _setting(
+        600.0, "How long a look may go by what an earlier one read of an endpoint that stands still"
+    )
     alert_seconds: float = _setting(5.0, "How long the alert webhook may spend on the rollback itself")
     advance_schedule: str = _setting("*/30 * * * * *", "When rollouts in flight are queued (NCRONTAB, six fields, UTC)")
     discover_schedule: str = _setting("0 */5 * * * *", "When versions and tags of watched models are listed")

@@ -123,6 +123,7 @@ def _app(at: Addresses) -> dict[str, str]:
         "UNDERSTUDY_AML_CLOUD_NAME": _cloud_name(at),
         "UNDERSTUDY_AML_CLOUD_METADATA": _cloud_metadata(at),
         "UNDERSTUDY_LOOK_SECONDS": "1",
+        "UNDERSTUDY_REREAD_SECONDS": "5",
         "UNDERSTUDY_ADVANCE_SCHEDULE": "* * * * * *",
         "UNDERSTUDY_DISCOVER_SCHEDULE": "*/5 * * * * *",
         "UNDERSTUDY_EXPORT_SCHEDULE": "*/2 * * * * *",

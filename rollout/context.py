@@ -35,5 +35,7 @@ class Context:
     wait: Callable[[float], None]
     """Let so many seconds pass; only the alert webhook waits, for a lease that is about to be given back."""
     pace: timedelta
+    reread: timedelta
+    """How long a look may go by what an earlier one read of an endpoint that stands still."""
     alert_budget: timedelta
     """How long the alert webhook may spend on the rollback itself."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from policy.model import Policy
 from rollout.decision import Decision
+from rollout.endpoint import Snapshot
 from rollout.idle import decide_idle
 from rollout.look import Look
 from rollout.mark import having_read
@@ -114,7 +115,8 @@ def _with_split(policy: Policy, record: Record, seen: Observation, now: datetime
     if ours and is_foreign(record, seen.endpoint, wanted(policy, record)[0]):
         record = replace(record, holds=record.holds | {FOREIGN_HOLD})
         record = record.noted(now, "trouble", f"somebody else set the live split to {dict(seen.endpoint.traffic)}")
-    return replace(record, traffic=dict(seen.endpoint.traffic), mirror=dict(seen.endpoint.mirror))
+    snapshot = record.snapshot if seen.recalled else Snapshot(seen.endpoint, now)
+    return replace(record, traffic=dict(seen.endpoint.traffic), mirror=dict(seen.endpoint.mirror), snapshot=snapshot)
 
 
 def _verdict(look: Look) -> Verdict | None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment
+from rollout.endpoint import EndpointSeen
 from rollout.look import Enter, Look
-from rollout.observation import EndpointSeen
 from rollout.phases import Flag, Phase
 from rollout.rollback import go_back
 from rollout.traffic import sole_live

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from policy.model import Policy
 from rollout.decision import Action, Decision, DeleteDeployment, SaveLogs
+from rollout.endpoint import EndpointSeen
 from rollout.look import Look
 from rollout.mark import having_read
 from rollout.names import deployment_name
-from rollout.observation import CommandItem, EndpointSeen, Observation, Versions, VersionSeen
+from rollout.observation import CommandItem, Observation, Versions, VersionSeen
 from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Record, Tried

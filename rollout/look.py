@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from policy.model import Policy
 from rollout.decision import Decision, SetTraffic
-from rollout.observation import DeploymentSeen, EndpointSeen, Observation
+from rollout.endpoint import DeploymentSeen, EndpointSeen
+from rollout.observation import Observation
 from rollout.phases import Flag, Phase
 from rollout.record import Record, Split
 from rollout.traffic import is_split, wanted

@@ -6,41 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rollout.endpoint import EndpointSeen
 from rollout.verdict import Evidence
-
-SERVING = frozenset({"Succeeded", "Updating", "Scaling"})
-"""Deployment states in which requests are answered. Failed is not among them: a failed first provisioning never
-served, and whether a failed update still serves is not documented."""
-
-
-@dataclass(frozen=True)
-class DeploymentSeen:
-    """One deployment: its provisioning state, the model version that it serves, and Azure's words if it failed."""
-
-    name: str
-    state: str
-    model: str = ""
-    failure: str = ""
-
-    @property
-    def healthy(self) -> bool:
-        """Whether live traffic may be sent to it."""
-        return self.state in SERVING
-
-
-@dataclass(frozen=True)
-class EndpointSeen:
-    """The endpoint: state, split, and its deployments by name."""
-
-    state: str
-    traffic: Mapping[str, int]
-    mirror: Mapping[str, int]
-    deployments: Mapping[str, DeploymentSeen]
-
-    @property
-    def busy(self) -> bool:
-        """Whether an operation on the endpoint itself is in flight."""
-        return self.state not in ("Succeeded", "Failed", "Canceled")
 
 
 @dataclass(frozen=True)
@@ -119,3 +86,5 @@ class Observation:
     """Why the target before this one ended without the version."""
     trouble: tuple[str, ...] = ()
     """What could not be read in this look and why."""
+    recalled: bool = False
+    """The endpoint is what an earlier look read: the record's snapshot."""

@@ -14,11 +14,13 @@ from cloud.endpoints import Deployment, Endpoint
 from cloud.errors import CloudError
 from policy.model import Full, Policy, Target
 from rollout.context import Context
+from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.evidence import EvidenceReader
 from rollout.inbox import Inbox, read_inbox
-from rollout.observation import DeploymentSeen, EndpointSeen, Observation
+from rollout.observation import Observation
 from rollout.phases import Phase
 from rollout.place import Place
+from rollout.recall import recalled
 from rollout.record import Record
 from rollout.smoke import smoke_test
 from rollout.targets import earlier_target
@@ -56,9 +58,12 @@ def observe(
     record: Record | None,
     *,
     quick: bool,
+    fresh: bool = False,
     renew: Callable[[], None],
 ) -> Seen:
     """Read what the next decision needs. `quick` leaves out what takes time: evidence, smoke tests, model lists.
+
+    The endpoint may be what an earlier look read of it, unless the look is to be `fresh` (`rollout.recall`).
 
     `renew` starts the lease's time again between the slow parts. The inbox is read last, so that an alert which
     arrives during them is seen before anything is written.
@@ -66,17 +71,18 @@ def observe(
     now, trouble = context.clock(), list[str]()
     first = read_inbox(context.store, place, record)
     endpoint, deployments = None, dict[str, Deployment]()
-    if _needs_endpoint(record, first, now):
+    known = recalled(record, now, context.reread, news=fresh or quick or bool(first.items))
+    if known is None and _needs_endpoint(record, first, now):
         endpoint, deployments = _endpoint(context, place, trouble)
-    seen = _endpoint_seen(context, endpoint, deployments, record)
+    seen = known.endpoint if known is not None else _endpoint_seen(context, endpoint, deployments, record)
     versions = evidence = smoke = None
     lists = first.needs_versions or (record is not None and record.terminal and record.list_versions)
     if not quick:
         if lists:
             renew()
             versions = list_versions(context, place, policy, target, record, first, trouble)
-        if record is not None and record.phase in JUDGED and record.since is not None and endpoint is not None:
-            evidence = _evidence(context, place, policy, target, record, endpoint, now, trouble, renew)
+        if record is not None and record.phase in JUDGED and record.since is not None and seen is not None:
+            evidence = _evidence(context, place, policy, target, record, seen.region, now, trouble, renew)
         if record is not None and record.phase is Phase.TESTING and endpoint is not None:
             smoke = smoke_test(context, policy, record, endpoint, trouble, renew=renew)
     wait, give_up = earlier_target(context, policy, target, record, trouble)
@@ -88,6 +94,7 @@ def observe(
     return Seen(
         Observation(
             endpoint=seen,
+            recalled=known is not None,
             versions=versions,
             unlisted=lists and versions is None,
             evidence=evidence,
@@ -136,7 +143,11 @@ def _endpoint_seen(
         return DeploymentSeen(one.name, one.state, one.model, failure)
 
     return EndpointSeen(
-        endpoint.state, endpoint.traffic, endpoint.mirror, {name: seen(one) for name, one in deployments.items()}
+        endpoint.state,
+        endpoint.traffic,
+        endpoint.mirror,
+        {name: seen(one) for name, one in deployments.items()},
+        endpoint.region,
     )
 
 
@@ -156,7 +167,7 @@ def _evidence(
     policy: Policy,
     target: Target,
     record: Record,
-    endpoint: Endpoint,
+    region: str,
     now: datetime,
     trouble: list[str],
     renew: Callable[[], None],
@@ -171,9 +182,7 @@ def _evidence(
         return None
     alone = record.phase in (Phase.FULL, Phase.RETIRING)
     workspace_id = target.log_analytics_workspace_id
-    reader = EvidenceReader(
-        context.logs, context.metrics, workspace_id, place.endpoint_id, endpoint.region, between=renew
-    )
+    reader = EvidenceReader(context.logs, context.metrics, workspace_id, place.endpoint_id, region, between=renew)
     try:
         return reader.read(
             live=record.live,

@@ -146,6 +146,10 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     text = record.policy_text if record and not record.terminal else context.policies.current().texts[place.policy]
     seen = observe(context, place, policy, target, record, quick=quick, renew=lease.renew)
     decision = decide(place, policy, text, record, seen.observation, context.clock(), pace=context.pace)
+    if seen.observation.recalled and _moves(record, decision):
+        # What was remembered of the endpoint is not acted on: it is read, and decided anew.
+        seen = observe(context, place, policy, target, record, quick=quick, fresh=True, renew=lease.renew)
+        decision = decide(place, policy, text, record, seen.observation, context.clock(), pace=context.pace)
     if decision is None:
         if seen.observation.unlisted:
             raise Temporary("; ".join(seen.observation.trouble) or "the model's versions could not be listed")
@@ -153,6 +157,14 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     if kept is not None and decision.record == kept.record and not decision.actions:
         return Looked("nothing new", kept.record)
     return _done(context, place, policy, kept, seen, decision, renew=lease.renew)
+
+
+def _moves(record: Record | None, decision: Decision | None) -> bool:
+    """Whether the decision does anything, or goes on to another phase or step."""
+    if record is None or decision is None:
+        return False
+    after = decision.record
+    return bool(decision.actions) or (after.phase, after.step) != (record.phase, record.step)
 
 
 def _done(

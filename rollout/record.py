@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from rollout.codec import OUTSIDE, decoded, encoded
+from rollout.endpoint import Snapshot
 from rollout.phases import TERMINAL, Flag, Phase
 
 Split = dict[str, int]
@@ -90,6 +91,8 @@ class Record:
     """The deployment that had the live traffic when the rollout began; None for the first version."""
     traffic: Split = field(default_factory=dict)
     mirror: Split = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    """The endpoint as it was last read; a look that stands still may go by it."""
     asked: tuple[Split, Split] | None = None
     """The split that was last asked of Azure."""
     flags: frozenset[Flag] = frozenset()

@@ -23,6 +23,8 @@ S = TypeVar("S", Approval, Wait, Full, Retire, Check)
 
 
 SMOKE_WITHIN = timedelta(minutes=15)
+RETIRING_PACES = 10
+"""A version that was baked is looked at so many times less often while the old deployment is kept."""
 BLIND_WITHIN = timedelta(hours=24)
 """How long a bake waits for evidence: without any the traffic goes back, with too little the rollout goes on."""
 
@@ -178,7 +180,8 @@ def retiring(look: Look) -> Decision | Enter:
         return ready.stay(ready.stopped)
     left = step.after - ready.entered_ago
     if left > timedelta() and not ready.record.passed:
-        return ready.stay(f"deployment {old} is kept for {left.total_seconds():.0f} s more")
+        reason = f"deployment {old} is kept for {left.total_seconds():.0f} s more"
+        return ready.stay(reason, after=min(left, ready.pace * RETIRING_PACES))
     if endpoint.deployments[old].state == "Deleting":
         return ready.stay(f"deployment {old} is being deleted")
     if endpoint.busy:

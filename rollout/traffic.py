@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policy.model import Canary, Policy, Shadow
-from rollout.observation import DeploymentSeen, EndpointSeen
+from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.phases import Phase
 from rollout.record import Record, Split
 

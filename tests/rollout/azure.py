@@ -17,7 +17,8 @@ from typing import Any
 from policy.model import Policy
 from rollout.decide import decide
 from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, SetTraffic
-from rollout.observation import DeploymentSeen, EndpointSeen, Observation
+from rollout.endpoint import DeploymentSeen, EndpointSeen
+from rollout.observation import Observation
 from rollout.phases import Phase
 from rollout.record import Record, Split, from_json, to_json
 from tests.rollout.world import NOW, PACE, PLACE, POLICY, POLICY_TEXT

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from rollout.observation import EndpointSeen, Smoke
+from rollout.endpoint import EndpointSeen
+from rollout.observation import Smoke
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.record import Leftover, Record
 from tests.rollout.world import (

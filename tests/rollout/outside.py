@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from policy.model import Approval, Canary, Check, Full, Policy, Retire, Shadow, Smoke, Step, Wait
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs, SetTraffic
-from rollout.observation import EndpointSeen, Observation
+from rollout.endpoint import EndpointSeen
+from rollout.observation import Observation
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.record import Record
 from tests.rollout.azure import assert_azure_allows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.observation import EndpointSeen
+from rollout.endpoint import EndpointSeen
 from rollout.phases import Phase
 from rollout.record import Split
 from rollout.traffic import back, is_foreign, is_split, nowhere_back, sole_live, wanted

@@ -15,16 +15,9 @@ from policy.load import load
 from policy.model import Policy
 from rollout.decide import decide
 from rollout.decision import Decision
+from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.names import deployment_name
-from rollout.observation import (
-    AlertItem,
-    CommandItem,
-    DeploymentSeen,
-    EndpointSeen,
-    Observation,
-    Versions,
-    VersionSeen,
-)
+from rollout.observation import AlertItem, CommandItem, Observation, Versions, VersionSeen
 from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Record, Split, Tried
