@@ -17,9 +17,9 @@ LASTS = timedelta(minutes=10)
 A_MINUTE = timedelta(minutes=1)
 
 
-def remembering(phase: Phase, *, read: timedelta = A_MINUTE, **states: str) -> Record:
+def remembering(phase: Phase, *, read: timedelta = A_MINUTE, new: str = "Succeeded") -> Record:
     """A settled record whose endpoint was read so long ago."""
-    return standing(phase, snapshot=Snapshot(endpoint(*SPLITS[phase], **states), NOW - read))
+    return standing(phase, snapshot=Snapshot(endpoint(*SPLITS[phase], new=new), NOW - read))
 
 
 @pytest.mark.parametrize("phase", sorted(STANDING_STILL))

@@ -69,8 +69,8 @@ class Worker:
 
     def stop(self) -> None:
         """End it."""
-        self._process.kill()
-        self._process.wait()
+        with self._process:  # closes its pipes
+            self._process.kill()
         self._log.close()
 
     def _answer(self) -> dict[str, Any]:
