@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,9 +38,9 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def blob_client(stack: Stack) -> BlobServiceClient:
+def blob_client(env: Mapping[str, str]) -> BlobServiceClient:
     return BlobServiceClient.from_connection_string(
-        stack.env["AZURE_STORAGE_CONNECTION_STRING"], connection_verify=stack.env["LOCALCLOUD_CA"]
+        env["AZURE_STORAGE_CONNECTION_STRING"], connection_verify=env["LOCALCLOUD_CA"]
     )
 
 
@@ -128,7 +128,7 @@ def test_storage_outlives_the_stack(tmp_path: Path) -> None:
 def test_an_open_connection_of_a_client_neither_delays_the_stop_nor_loses_what_was_written(tmp_path: Path) -> None:
     # Given a script that has just written and keeps its connection to storage open
     with Stack(tmp_path / ".local", app=None) as stack:
-        client = blob_client(stack)
+        client = blob_client(stack.env)
         client.create_container("written-last")
 
         # When the stack ends, it does so at once
@@ -137,7 +137,7 @@ def test_an_open_connection_of_a_client_neither_delays_the_stop_nor_loses_what_w
     client.close()
 
     # Then what was written is there when it comes back
-    with Stack(tmp_path / ".local", app=None) as stack, blob_client(stack) as again:
+    with Stack(tmp_path / ".local", app=None) as stack, blob_client(stack.env) as again:
         assert "written-last" in [container.name for container in again.list_containers()]
 
 
@@ -147,7 +147,7 @@ def test_policies_of_a_folder_are_uploaded_before_the_app_starts(tmp_path: Path)
     (policies / "a.yaml").write_text("name: a\n")
     (policies / "b.yml").write_text("name: b\n")
     (policies / "notes.txt").write_text("no policy")
-    with Stack(tmp_path / ".local", app=None, policies=policies) as stack, blob_client(stack) as client:
+    with Stack(tmp_path / ".local", app=None, policies=policies) as stack, blob_client(stack.env) as client:
         assert sorted(client.get_container_client("policies").list_blob_names()) == ["a.yaml", "b.yml"]
 
 
@@ -188,15 +188,20 @@ def test_the_command_ends_everything_on_a_signal_and_takes_its_environment_file_
         assert not (tmp_path / "env").exists()
 
 
-def test_everything_ends_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+def test_everything_ends_when_the_supervisor_is_killed_and_storage_is_written(tmp_path: Path) -> None:
     with command(tmp_path) as process:
         wait_until_ready(process)
         children = psutil.Process(process.pid).children(recursive=True)
         assert any("azurite" in " ".join(child.cmdline()) for child in children)
+        env = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+        with blob_client({name: value.strip("'") for name, value in env.items()}) as client:
+            client.create_container("written-last")
 
         process.kill()
 
         assert eventually(lambda: not [child for child in children if is_alive(child)])
+    with Stack(tmp_path, app=None) as stack, blob_client(stack.env) as again:
+        assert "written-last" in [container.name for container in again.list_containers()]
 
 
 @pytest.mark.parametrize(
