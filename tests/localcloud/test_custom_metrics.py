@@ -101,6 +101,42 @@ def test_a_custom_metric_is_read_through_arm_with_its_own_aggregations(call: Cal
     assert read(call, "Count", "feature eq 'sex'") == {"sex": [2]}
 
 
+def test_of_many_series_ten_are_given_unless_more_are_asked_for_the_greatest_first(call: Call) -> None:
+    names = [f"f{number}" for number in range(12)]
+    series = [
+        {"dimValues": [name], "min": number, "max": number, "sum": number, "count": 1}
+        for number, name in enumerate(names)
+    ]
+    assert call("POST", f"{ENDPOINT}/metrics", json=document(metric="Many", series=series)).status_code == 200
+    query = {"metricnames": "Many", "metricnamespace": DRIFT, "timespan": "PT1H", "$filter": "feature eq '*'"}
+
+    def given(**more: str) -> list[str]:
+        body = call("GET", f"{ENDPOINT}/providers/Microsoft.Insights/metrics", params=query | more).json()
+        return [one["metadatavalues"][0]["value"] for one in body["value"][0]["timeseries"]]
+
+    assert until(given) == names[:1:-1]
+    assert given(**{"$top": "12"}) == names[::-1]
+
+
+def test_a_range_in_the_future_has_no_series(monitor: Running, call: Call) -> None:
+    until(lambda: points(batch(monitor, "RequestLatency"), "RequestLatency"))
+    start = datetime.now(UTC) + timedelta(hours=1)
+    query = {"metricnames": "RequestLatency", "timespan": f"{start.isoformat()}/PT1H"}
+    body = call("GET", f"{ENDPOINT}/providers/Microsoft.Insights/metrics", params=query).json()
+    assert body["value"][0]["timeseries"] == []
+
+
+def test_a_busy_backend_is_not_asked_again_by_the_sdk(monitor: Running) -> None:
+    parameters = {"status": 529, "body": {"error": {"code": "Busy", "message": "not now"}}}
+    fault = monitor.cloud.faults.add("http", match="getBatch", times=9, parameters=parameters)
+    with (
+        MetricsClient(monitor.url, Token(), connection_verify=str(monitor.cloud.ca_file)) as client,
+        pytest.raises(HttpResponseError) as refused,
+    ):
+        client.query_resources(resource_ids=[ENDPOINT], metric_namespace=NAMESPACE, metric_names=["RequestLatency"])
+    assert (refused.value.status_code, len(fault.struck)) == (529, 1)
+
+
 def test_the_batch_api_does_not_know_custom_metrics(monitor: Running) -> None:
     with pytest.raises(HttpResponseError, match="no namespace of platform metrics") as refused:
         batch(monitor, "DriftScore", namespace=DRIFT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from azure.monitor.query import (
     LogsQueryResult,
 )
 
+from localcloud.monitor.kql_errors import QueryRefused
+from localcloud.monitor.query_quota import QueryQuota
 from localcloud.settings import Settings
 from tests.localcloud.monitor_cloud import Running, Token, running, traffic, until
 
@@ -96,6 +99,28 @@ def test_more_queries_at_once_than_allowed_wait_for_each_other(tmp_path: Path) -
         with ThreadPoolExecutor(max_workers=4) as pool:
             answers = list(pool.map(lambda _: numbers(ask(monitor, DURATIONS)), range(4)))
     assert answers == [[4]] * 4
+
+
+def test_of_the_queries_that_wait_two_hundred_may_and_the_next_is_a_429() -> None:
+    async def story() -> QueryRefused:
+        quota = QueryQuota(replace(SETTINGS, log_queries_at_once=1, log_queries_per_half_minute=1000))
+
+        async def wait_in_line() -> None:
+            async with quota.place("somebody"):
+                pass
+
+        async with quota.place("somebody"):
+            line = [asyncio.create_task(wait_in_line()) for _ in range(200)]
+            await asyncio.sleep(0)
+            with pytest.raises(QueryRefused) as refused:
+                await wait_in_line()
+            async with quota.place("somebody else"):
+                pass
+        await asyncio.gather(*line)
+        return refused.value
+
+    refused = asyncio.run(story())
+    assert (refused.status, refused.code) == (429, "ThrottledError")
 
 
 def test_a_batch_answers_each_query_by_itself(monitor: Running) -> None:
