@@ -74,6 +74,14 @@ class Datastores:
         with mapped(f"looking up {_shown(uri)}"):
             return str(self._blob(uri, home).get_blob_properties().etag)
 
+    def length(self, uri: str, home: Place) -> int | None:
+        """The file's size in bytes, or None when there is no such file."""
+        try:
+            with mapped(f"looking up {_shown(uri)}"):
+                return int(self._blob(uri, home).get_blob_properties().size)
+        except NotFound:
+            return None
+
     def download(self, uri: str, home: Place, path: Path) -> str:
         """Stream the file to `path` and return the ETag of what was read."""
         with mapped(f"downloading {_shown(uri)}"), path.open("wb") as file:

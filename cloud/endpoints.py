@@ -101,7 +101,7 @@ class Endpoints:
         body = copy.deepcopy(endpoint.body)
         body["properties"]["traffic"] = dict(traffic)
         body["properties"]["mirrorTraffic"] = dict(mirror)
-        self._arm.put(endpoint.id, API_VERSION, _writable(body))
+        self._arm.put(endpoint.id, API_VERSION, writable(body))
 
     def write_deployment(self, endpoint_id: str, name: str, body: Mapping[str, Any]) -> None:
         """Create or replace a deployment."""
@@ -141,7 +141,7 @@ def _weights(raw: Mapping[str, Any] | None) -> dict[str, int]:
     return {name: int(share) for name, share in (raw or {}).items() if int(share)}
 
 
-def _writable(body: Json) -> Json:
+def writable(body: Json) -> Json:
     """What a PUT may carry: Azure makes id, name, type, systemData and the states itself."""
     kept = {key: body[key] for key in ("location", "tags", "kind", "identity", "sku") if body.get(key) is not None}
     if isinstance(kept.get("identity"), dict):
