@@ -75,7 +75,9 @@ class BatchEndpoints(Endpoints):
     def write_traffic(self, endpoint: Endpoint, traffic: Mapping[str, int], mirror: Mapping[str, int]) -> None:
         """Make the one deployment of `traffic` the default one. The whole endpoint is sent back: a PUT replaces."""
         if mirror or len(traffic) > 1:
-            raise Permanent(f"a batch endpoint has one default deployment and no mirror: {dict(traffic)} {dict(mirror)}")
+            raise Permanent(
+                f"a batch endpoint has one default deployment and no mirror: {dict(traffic)} {dict(mirror)}"
+            )
         body = copy.deepcopy(endpoint.body)
         body["properties"]["defaults"] = {"deploymentName": next(iter(traffic), None)}
         self._arm.put(endpoint.id, API_VERSION, writable(body))
@@ -90,5 +92,3 @@ class BatchEndpoints(Endpoints):
 def endpoints_at(endpoint_id: str, online: Endpoints, batch: BatchEndpoints) -> Endpoints:
     """The service that an endpoint belongs to."""
     return batch if is_batch(endpoint_id) else online
-
-

@@ -27,6 +27,28 @@ def _within_azures_limit(value: timedelta) -> timedelta:
     return value
 
 
+class BatchSettings(Section):
+    """What batch deployments have beside the rest; `compute` is all that a first one of an MLflow model needs."""
+
+    compute: Text | None = Field(default=None, description="Compute cluster of the workspace, by name or ARM id.")
+    mini_batch_size: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Files that one call of the scoring script gets."
+    )
+    max_concurrency_per_instance: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Mini batches that one machine scores at a time."
+    )
+    error_threshold: Annotated[Whole, Field(ge=-1)] | None = Field(
+        default=None, description="Files that may fail before a job does; -1: any. Jobs on the sample allow none."
+    )
+    max_retries: Annotated[Whole, Field(ge=0)] | None = Field(
+        default=None, description="How often a mini batch that failed is tried again."
+    )
+    mini_batch_timeout: Period | None = Field(default=None, description="Longest time for one mini batch.")
+    sample_within: Period = Field(
+        default=timedelta(hours=1), description="Longest time for a job on the sample, its wait for a machine included."
+    )
+
+
 class DeploymentSettings(Section):
     """Laid over a copy of the live deployment's own body; the whole body for the first version on an endpoint."""
 
@@ -46,6 +68,7 @@ class DeploymentSettings(Section):
         default=None,
         description="Requests one machine works on at a time; Azure's default is 1, and answers 429 above twice that.",
     )
+    batch: BatchSettings = Field(default=BatchSettings(), description="For batch endpoints only.")
 
 
 class Failed(Section):

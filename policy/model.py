@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from policy.deployment import Code, DeploymentSettings, Failed
+from policy.deployment import BatchSettings, Code, DeploymentSettings, Failed
 from policy.freezes import Freezes, FreezeWindow
 from policy.gates import Agreement, CostGate, DriftGate, Gates, LatencyRatio, Rise
 from policy.names import Segment
@@ -101,7 +101,7 @@ class Policy(Section):
     def _export_has_logs(cls, export: Export | None, info: ValidationInfo) -> Export | None:
         targets: Targets = info.data.get("targets", ())
         for index, target in enumerate(targets):
-            if export is not None and target.log_analytics_workspace_id is None:
+            if export is not None and target.kind == "online" and target.log_analytics_workspace_id is None:
                 refuse(f"needs log_analytics_workspace_id on targets[{index}] ({target.name}): the logs are read there")
         return export
 
@@ -125,6 +125,17 @@ class Policy(Section):
                 refuse("needs `retrain`: there is no job to start", path=("alerts", index, "do"))
         return retrain
 
+    @model_validator(mode="after")
+    def _batch_is_judged_by_rows(self) -> Self:
+        for index, target in enumerate(self.targets):
+            gates = self.at(target).gates
+            if target.kind == "batch" and gates.error_rate is None and gates.agreement is None:
+                refuse(
+                    "batch jobs are judged by their rows, not by their time: turn on agreement or error_rate",
+                    path=("targets", index, "kind"),
+                )
+        return self
+
 
 __all__ = [
     "MODEL",
@@ -132,6 +143,7 @@ __all__ = [
     "Agreement",
     "AlertRule",
     "Approval",
+    "BatchSettings",
     "Canary",
     "Check",
     "Code",

@@ -36,8 +36,9 @@ _RULES: Final = f"""\
 - A model name with `*` or `?` needs `{{model}}` in every endpoint's name.
 - Names of targets are unique, and no endpoint stands twice. One endpoint belongs to one policy: `check` with several
   files tells which of them could meet.
-- `drift` needs `export`; `export` needs `log_analytics_workspace_id` on every target; `gates.drift` and `retrain` after
-  drift need `drift`; an alert that does `retrain` needs `retrain`.
+- A batch target needs `sample`, and agreement or error_rate: its jobs are judged by their rows.
+- `drift` needs `export`; `export` needs `log_analytics_workspace_id` on every online target; `gates.drift` and `retrain`
+  after drift need `drift`; an alert that does `retrain` needs `retrain`.
 - An alert rule that can never match, because an earlier one takes everything, is refused.
 """
 

@@ -1,4 +1,7 @@
-"""Every endpoint that the policies in force speak of: written out, or found by a wildcard's rollouts."""
+"""Every online endpoint that the policies in force speak of: written out, or found by a wildcard's rollouts.
+
+Their requests are logged; batch endpoints have no such logs, so nothing of theirs is exported or measured.
+"""
 
 from __future__ import annotations
 
@@ -19,4 +22,4 @@ def known_endpoints(context: Context) -> list[tuple[Policy, Target, str]]:
         of = in_force.get(one.policy)
         if of is not None and of.model.is_wildcard:
             found += [(of, t, one.endpoint) for t in of.targets if t.name == one.target and owns(t, one.endpoint)]
-    return found
+    return [one for one in found if one[1].kind == "online"]

@@ -47,7 +47,7 @@ def owns(target: Target, endpoint: str) -> bool:
 
 def owners(policy: Policy, resource_id: str) -> tuple[Place, ...]:
     """The places of the policy that an ARM id speaks of: the endpoint itself or one of its deployments."""
-    found = re.fullmatch(r"(.*/onlineendpoints/([^/]+))(/deployments/[^/]+)?", resource_id.lower().rstrip("/"))
+    found = re.fullmatch(r"(.*/(?:online|batch)endpoints/([^/]+))(/deployments/[^/]+)?", resource_id.lower().rstrip("/"))
     if found is None:
         return ()
     return tuple(
