@@ -37,8 +37,8 @@ _RULES: Final = f"""\
 - Names of targets are unique, and no endpoint stands twice. One endpoint belongs to one policy: `check` with several
   files tells which of them could meet.
 - A batch target needs `sample`, and agreement or error_rate: its jobs are judged by their rows.
-- `drift` needs `export`; `export` needs `log_analytics_workspace_id` on every online target; `gates.drift` and `retrain`
-  after drift need `drift`; an alert that does `retrain` needs `retrain`.
+- `drift` needs `export`; `export` needs `log_analytics_workspace_id` on every online target; `gates.drift` and
+  `retrain` after drift need `drift`; an alert that does `retrain` needs `retrain`.
 - An alert rule that can never match, because an earlier one takes everything, is refused.
 """
 

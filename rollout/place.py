@@ -10,6 +10,8 @@ from policy.match import endpoint_id
 from policy.model import MODEL, Policy, Target
 from rollout.names import endpoint_hash
 
+_ENDPOINT = re.compile(r"(.*/(?:online|batch)endpoints/([^/]+))(/deployments/[^/]+)?")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -47,7 +49,7 @@ def owns(target: Target, endpoint: str) -> bool:
 
 def owners(policy: Policy, resource_id: str) -> tuple[Place, ...]:
     """The places of the policy that an ARM id speaks of: the endpoint itself or one of its deployments."""
-    found = re.fullmatch(r"(.*/(?:online|batch)endpoints/([^/]+))(/deployments/[^/]+)?", resource_id.lower().rstrip("/"))
+    found = _ENDPOINT.fullmatch(resource_id.lower().rstrip("/"))
     if found is None:
         return ()
     return tuple(
