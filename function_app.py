@@ -52,7 +52,10 @@ def context() -> "Context":
     from uuid import uuid4
 
     from cloud.arm import Arm
+    from cloud.batch import BatchEndpoints
+    from cloud.batch_jobs import BatchJobs
     from cloud.blobs import Blobs
+    from cloud.datastores import Datastores
     from cloud.endpoints import Endpoints
     from cloud.identity import credential
     from cloud.logs import Logs
@@ -68,11 +71,14 @@ def context() -> "Context":
 
     of = settings()
     identity = credential(of.client_id)
-    blobs = Blobs(of.blob_url, identity)
+    arm, blobs = Arm(of.arm_url, of.arm_audience, identity), Blobs(of.blob_url, identity)
     return Context(
         blobs=blobs,
         queues=Queues(of.queue_url, identity),
-        endpoints=Endpoints(Arm(of.arm_url, of.arm_audience, identity), identity),
+        endpoints=Endpoints(arm, identity),
+        batch=BatchEndpoints(arm, identity),
+        batch_jobs=BatchJobs(arm, identity, audience=of.aml_audience),
+        datastores=Datastores(arm, identity, own_account=of.blob_url),
         models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
         logs=Logs(of.logs_url, identity),
         metrics=Metrics(of.metrics_url, identity),
@@ -282,22 +288,16 @@ if ANALYSIS:
 
     def drift_context() -> Any:
         """The drift wing's clients and the endpoints that are known now."""
-        from cloud.arm import Arm
-        from cloud.datastores import Datastores
-        from cloud.identity import credential
         from cloud.insights import Insights
         from cloud.jobs import Jobs
         from drift.context import Context
         from rollout.known import known_endpoints
 
         of, values = context(), settings()
-        identity = credential(values.client_id)
         return Context(
             blobs=of.blobs,
             queues=of.queues,
-            datastores=Datastores(
-                Arm(values.arm_url, values.arm_audience, identity), identity, own_account=values.blob_url
-            ),
+            datastores=of.datastores,
             jobs=Jobs(of.models),
             insights=Insights(values.app_insights) if values.app_insights else None,
             endpoints=known_endpoints(of),

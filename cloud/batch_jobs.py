@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DATA_PLANE_VERSION = "2020-09-01-dataplanepreview"
 PUBLIC_AUDIENCE = "https://ml.azure.com"
+MOST_REMEMBERED = 1000
 ENDED = frozenset({"Completed", "Failed", "Canceled"})
 _FAILED_COUNTS = ("failed_items", "failed_rows", "failed_mini_batches")
 
@@ -61,6 +62,8 @@ class BatchJobs:
     def __init__(self, arm: Arm, credential: TokenCredential, *, audience: str = PUBLIC_AUDIENCE) -> None:
         self._arm, self._credential, self._audience = arm, credential, audience
         self._services: dict[str, Arm] = {}
+        self._ended: dict[str, BatchJob] = {}
+        """Jobs that will not change any more; each look asks for them again."""
         self._lock = threading.Lock()
 
     def start(self, endpoint: Endpoint, order: Order) -> None:
@@ -106,8 +109,16 @@ class BatchJobs:
 
     def read(self, endpoint_id: str, name: str) -> BatchJob | None:
         """The job of that name in the endpoint's workspace, or None when there is none."""
-        body = self._arm.get(f"{workspace_of(endpoint_id)}/jobs/{quote(name)}", API_VERSION)
-        return None if body is None else _job(body)
+        path = f"{workspace_of(endpoint_id)}/jobs/{quote(name)}"
+        if path in self._ended:
+            return self._ended[path]
+        body = self._arm.get(path, API_VERSION)
+        job = None if body is None else _job(body)
+        if job is not None and job.ended:
+            if len(self._ended) >= MOST_REMEMBERED:
+                self._ended.clear()
+            self._ended[path] = job
+        return job
 
     def cancel(self, endpoint_id: str, name: str) -> None:
         """Ask for the end of a job; one that has ended already is no error."""

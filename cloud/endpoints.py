@@ -72,6 +72,11 @@ class Deployment:
         return str(self.body["properties"].get("model") or "")
 
     @property
+    def writes_rows(self) -> bool:
+        """Whether jobs of it would write one file of rows; what online deployments answer, they answer by request."""
+        return True
+
+    @property
     def operation(self) -> str:
         """URL of its latest operation, kept by Azure in the resource itself."""
         return str((self.body["properties"].get("properties") or {}).get("AzureAsyncOperationUri") or "")

@@ -58,6 +58,11 @@ class Settings:
         loaded: dict[str, str] = json.loads(self.aml_cloud_metadata)
         return loaded
 
+    @property
+    def aml_audience(self) -> str:
+        """Audience of the tokens for Azure ML's own services."""
+        return (self.cloud_metadata or {}).get("aml_resource_id") or "https://ml.azure.com"
+
     @staticmethod
     def variable(name: str) -> str:
         """The environment variable that the field `name` is read from."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from cloud.errors import CloudError, Permanent, Temporary
 from policy.model import Policy
+from rollout.batch_bodies import batch_body
 from rollout.bodies import candidate_body
 from rollout.context import Context
-from rollout.decision import Action, CreateDeployment, DeleteDeployment, SaveLogs, SetTraffic
+from rollout.decision import Action, CancelJob, CreateDeployment, DeleteDeployment, SaveLogs, SetTraffic, StartJob
 from rollout.observe import Seen
 from rollout.place import Place
 from rollout.record import Record
+from rollout.sample_jobs import start_job
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,12 @@ def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Se
         _create(context, place, policy, seen, action)
     elif isinstance(action, SaveLogs):
         _save_logs(context, place, record, action)
+    elif isinstance(action, StartJob):
+        start_job(context, place, policy, seen.endpoint, action)
+    elif isinstance(action, CancelJob):
+        context.batch_jobs.cancel(place.endpoint_id, action.name)
     elif isinstance(action, DeleteDeployment):
-        context.endpoints.delete_deployment(place.endpoint_id, action.name)
+        context.at(place.endpoint_id).delete_deployment(place.endpoint_id, action.name)
     return True
 
 
@@ -77,12 +83,12 @@ def _set_traffic(context: Context, place: Place, seen: Seen, action: SetTraffic)
 
     If they changed the split itself, the decision was made on something else; only a way back is written all the same.
     """
-    now = context.endpoints.read(place.endpoint_id)
+    now = context.at(place.endpoint_id).read(place.endpoint_id)
     if now is None or seen.endpoint is None:
         return False
     if not action.urgent and (now.traffic, now.mirror) != (seen.endpoint.traffic, seen.endpoint.mirror):
         return False
-    context.endpoints.write_traffic(now, action.traffic, action.mirror)
+    context.at(place.endpoint_id).write_traffic(now, action.traffic, action.mirror)
     return True
 
 
@@ -90,15 +96,14 @@ def _create(context: Context, place: Place, policy: Policy, seen: Seen, action: 
     if seen.endpoint is None:
         return
     live = seen.deployments.get(action.like or "")
-    body = candidate_body(
-        live.body if live else None, seen.endpoint.body, policy.deployment, action.model_id, policy.name
-    )
-    context.endpoints.write_deployment(place.endpoint_id, action.name, body)
+    made = batch_body if place.batch else candidate_body
+    body = made(live.body if live else None, seen.endpoint.body, policy.deployment, action.model_id, policy.name)
+    context.at(place.endpoint_id).write_deployment(place.endpoint_id, action.name, body)
 
 
 def _save_logs(context: Context, place: Place, record: Record, action: SaveLogs) -> None:
     try:
-        text = context.endpoints.container_log(place.endpoint_id, action.name)
+        text = context.at(place.endpoint_id).container_log(place.endpoint_id, action.name)
     except Permanent as error:
         # A container that never started has no log; that must not keep it (and its cost) alive.
         text = f"no log could be read: {error.reason}\n"

@@ -32,7 +32,9 @@ def _verdict(*findings: Finding) -> Verdict:
 def _sample_jobs(evidence: Evidence) -> Finding:
     missing, rows = evidence.candidate.errors, evidence.live.requests
     if evidence.said:
-        return Finding(JOBS, Outcome.HARM, f"live's deployment scored the sample, the candidate's did not: {evidence.said}")
+        return Finding(
+            JOBS, Outcome.HARM, f"live's deployment scored the sample, the candidate's did not: {evidence.said}"
+        )
     if missing:
         return Finding(JOBS, Outcome.HARM, f"{missing} of the {rows} rows of live's output are missing")
     return Finding(JOBS, Outcome.SAFE, f"both jobs completed, with {rows} rows of live's output")

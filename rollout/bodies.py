@@ -36,10 +36,10 @@ def candidate_body(
     if settings.instance_count is not None:
         body["sku"] = {**body.get("sku", {}), "name": "Default", "capacity": settings.instance_count}
     if settings.environment is not None:
-        properties["environmentId"] = _id(settings.environment)
+        properties["environmentId"] = arm_id(settings.environment)
     if settings.code is not None:
         properties["codeConfiguration"] = {
-            "codeId": _id(settings.code.path),
+            "codeId": arm_id(settings.code.path),
             "scoringScript": settings.code.scoring_script,
         }
     variables = {**(properties.get("environmentVariables") or {}), **settings.environment_variables}
@@ -83,8 +83,8 @@ def _first(endpoint: Mapping[str, Any], settings: DeploymentSettings) -> Json:
     }
 
 
-def _id(written: str) -> str:
-    """`azureml:` before an ARM id is the SDK's way to write it; ARM wants the id itself."""
+def arm_id(written: str) -> str:
+    """An ARM id as ARM wants it: `azureml:` before an ARM id is the SDK's way to write it."""
     return written.removeprefix("azureml:") if written.startswith("azureml:/subscriptions/") else written
 
 

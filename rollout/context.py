@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cloud.batch import BatchEndpoints, endpoints_at
+from cloud.batch_jobs import BatchJobs
 from cloud.blobs import Blobs
+from cloud.datastores import Datastores
 from cloud.endpoints import Endpoints
 from cloud.logs import Logs
 from cloud.metrics import Metrics
@@ -25,6 +28,10 @@ class Context:
     blobs: Blobs
     queues: Queues
     endpoints: Endpoints
+    """The online ones."""
+    batch: BatchEndpoints
+    batch_jobs: BatchJobs
+    datastores: Datastores
     models: Models
     logs: Logs
     metrics: Metrics
@@ -39,3 +46,7 @@ class Context:
     """How long a look may go by what an earlier one read of an endpoint that stands still."""
     alert_budget: timedelta
     """How long the alert webhook may spend on the rollback itself."""
+
+    def at(self, endpoint_id: str) -> Endpoints:
+        """The service of an endpoint: online and batch ones have the same verbs."""
+        return endpoints_at(endpoint_id, self.endpoints, self.batch)

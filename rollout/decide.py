@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from policy.model import Policy
+from rollout.batch_verdict import judge_batch
 from rollout.decision import Decision
 from rollout.endpoint import Snapshot
 from rollout.idle import decide_idle
@@ -20,6 +21,7 @@ from rollout.phases import Flag, Phase
 from rollout.place import Place
 from rollout.record import Record, Tried
 from rollout.rollback import go_back, rolling_back, superseded_in_service
+from rollout.sample import with_jobs
 from rollout.steps import BLIND_WITHIN, forward
 from rollout.traffic import is_foreign, nowhere_back, wanted
 from rollout.verdict import Outcome, Verdict, judge
@@ -50,6 +52,12 @@ def decide(
         return decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
     record = _with_split(policy, _taken_in(record, seen, now), seen, now)
     look = Look(policy, record, seen, now, pace)
+    return with_jobs(look, _in_flight(look))
+
+
+def _in_flight(look: Look) -> Decision:
+    """Going back, then harm, then a newer version, then the phase."""
+    policy, seen = look.policy, look.seen
     if look.record.phase is Phase.ROLLING_BACK:
         return rolling_back(look)
     verdict = _verdict(look)
@@ -62,7 +70,7 @@ def decide(
     if newer is not None and policy.on_new_version == "supersede":
         return _superseded(look, newer.version)
     if newer is not None and policy.on_new_version == "ignore":
-        look = replace(look, record=_ignored(look.record, newer, now))
+        look = replace(look, record=_ignored(look.record, newer, look.now))
     return forward(look)
 
 
@@ -122,6 +130,8 @@ def _with_split(policy: Policy, record: Record, seen: Observation, now: datetime
 def _verdict(look: Look) -> Verdict | None:
     if look.seen.evidence is None:
         return None
+    if look.record.batch:
+        return judge_batch(look.policy.gates, look.seen.evidence)
     _, mirror = wanted(look.policy, look.record)
     return judge(look.policy.gates, look.seen.evidence, shadow=bool(mirror))
 

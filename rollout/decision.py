@@ -42,7 +42,22 @@ class DeleteDeployment:
     name: str
 
 
-Action = CreateDeployment | SetTraffic | SaveLogs | DeleteDeployment
+@dataclass(frozen=True)
+class StartJob:
+    """Start a job on the batch target's sample; one of that name which exists is the job."""
+
+    name: str
+    deployment: str
+
+
+@dataclass(frozen=True)
+class CancelJob:
+    """End a job on the sample that nobody waits for any more."""
+
+    name: str
+
+
+Action = CreateDeployment | SetTraffic | SaveLogs | DeleteDeployment | StartJob | CancelJob
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class DeploymentSeen:
     state: str
     model: str = ""
     failure: str = ""
+    writes_rows: bool = True
+    """Of a batch deployment: whether its jobs write one file of rows."""
 
     @property
     def healthy(self) -> bool:

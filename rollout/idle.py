@@ -185,6 +185,7 @@ def _begun(
         mirror=dict(endpoint.mirror) if endpoint else {},
         reasons=(why,),
         next_look=now,
+        batch=place.batch,
         writes=before.writes if before else 0,
         tried=(*(t for t in earlier if t != tried), tried),
         leftovers=tuple(o for o in before.leftovers if o.deployment != candidate) if before else (),

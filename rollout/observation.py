@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rollout.endpoint import EndpointSeen
+from rollout.record import Outputs
 from rollout.verdict import Evidence
 
 
@@ -34,6 +35,29 @@ class Smoke:
 
     passed: bool
     text: str
+
+
+@dataclass(frozen=True)
+class JobSeen:
+    """A job on a batch target's sample. `failed` counts what it could not score, as far as Azure tells."""
+
+    name: str
+    state: str
+    created: datetime
+    failure: str = ""
+    failed: int = 0
+    size: int | None = None
+    """Bytes of its output; None while it runs, and where its deployment writes no rows."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self.state in ("Completed", "Failed", "Canceled")
+
+    @property
+    def canceled(self) -> bool:
+        """Whether it was ended before it came to anything."""
+        return self.state == "Canceled"
 
 
 @dataclass(frozen=True)
@@ -88,3 +112,7 @@ class Observation:
     """What could not be read in this look and why."""
     recalled: bool = False
     """The endpoint is what an earlier look read: the record's snapshot."""
+    jobs: tuple[JobSeen, ...] | None = None
+    """The step's jobs on the sample of a batch target; None where none were looked for, or could not be read."""
+    outputs: Outputs | None = None
+    """The outputs of two of them, compared in this look or an earlier one of the step."""

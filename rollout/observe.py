@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from cloud.endpoints import Deployment, Endpoint
 from cloud.errors import CloudError
 from policy.model import Full, Policy, Target
+from rollout.batch_observe import TrialSeen, read_trial
 from rollout.context import Context
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.evidence import EvidenceReader
@@ -76,14 +77,18 @@ def observe(
         endpoint, deployments = _endpoint(context, place, trouble)
     seen = known.endpoint if known is not None else _endpoint_seen(context, endpoint, deployments, record)
     versions = evidence = smoke = None
+    trial = TrialSeen()
     lists = first.needs_versions or (record is not None and record.terminal and record.list_versions)
     if not quick:
         if lists:
             renew()
             versions = list_versions(context, place, policy, target, record, first, trouble)
-        if record is not None and record.phase in JUDGED and record.since is not None and seen is not None:
+        if record is not None and record.batch and seen is not None:
+            trial = read_trial(context, place, policy, target, record, seen, trouble, now=now, renew=renew)
+            evidence, smoke = trial.evidence, trial.smoke
+        elif record is not None and record.phase in JUDGED and record.since is not None and seen is not None:
             evidence = _evidence(context, place, policy, target, record, seen.region, now, trouble, renew)
-        if record is not None and record.phase is Phase.TESTING and endpoint is not None:
+        elif record is not None and record.phase is Phase.TESTING and endpoint is not None:
             smoke = smoke_test(context, policy, record, endpoint, trouble, renew=renew)
     wait, give_up = earlier_target(context, policy, target, record, trouble)
     renew()
@@ -99,6 +104,8 @@ def observe(
             unlisted=lists and versions is None,
             evidence=evidence,
             smoke=smoke,
+            jobs=trial.jobs,
+            outputs=trial.outputs,
             alerts=inbox.alerts,
             commands=inbox.commands,
             handled=reading.handled,
@@ -122,9 +129,10 @@ def _needs_endpoint(record: Record | None, inbox: Inbox, now: datetime) -> bool:
 
 def _endpoint(context: Context, place: Place, trouble: list[str]) -> tuple[Endpoint | None, dict[str, Deployment]]:
     try:
-        endpoint = context.endpoints.read(place.endpoint_id)
+        service = context.at(place.endpoint_id)
+        endpoint = service.read(place.endpoint_id)
         if endpoint is not None:
-            return endpoint, {d.name: d for d in context.endpoints.deployments(place.endpoint_id)}
+            return endpoint, {d.name: d for d in service.deployments(place.endpoint_id)}
         trouble.append(f"endpoint {place.endpoint} does not exist")
     except CloudError as error:
         trouble.append(str(error))
@@ -140,7 +148,7 @@ def _endpoint_seen(
     def seen(one: Deployment) -> DeploymentSeen:
         asks = record is not None and one.name == record.candidate and not record.terminal
         failure = context.endpoints.failure(one) if asks and one.state in ("Failed", "Canceled") else ""
-        return DeploymentSeen(one.name, one.state, one.model, failure)
+        return DeploymentSeen(one.name, one.state, one.model, failure, one.writes_rows)
 
     return EndpointSeen(
         endpoint.state,

@@ -28,6 +28,11 @@ class Place:
         return endpoint_hash(self.endpoint_id)
 
     @property
+    def batch(self) -> bool:
+        """Whether it is a batch endpoint."""
+        return "/batchendpoints/" in self.endpoint_id
+
+    @property
     def message(self) -> dict[str, str]:
         """The work item that asks for a look here."""
         return {"policy": self.policy, "target": self.target, "endpoint": self.endpoint}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from rollout.batch_rows import Compared
 from rollout.codec import OUTSIDE, decoded, encoded
 from rollout.endpoint import Snapshot
 from rollout.phases import TERMINAL, Flag, Phase
@@ -60,6 +61,15 @@ class Measured:
     gate: str
     outcome: str
     text: str
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs of two jobs on the sample of a batch target, compared: read once, since they never change."""
+
+    jobs: str
+    """The names of the two."""
+    compared: Compared
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,10 @@ class Record:
     """When the way back was last asked for, until the next look sees whether Azure took it."""
     blocked_seconds: float = 0.0
     """How long Azure did not take the way back."""
+    batch: bool = False
+    """Whether the endpoint is a batch endpoint: its split is its default deployment."""
+    outputs: Outputs | None = None
+    """What the last two jobs on the sample that were compared came to."""
 
     @property
     def terminal(self) -> bool:

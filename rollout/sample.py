@@ -88,7 +88,7 @@ def problem(job: JobSeen, now: datetime, within: timedelta) -> str:
         return f"job {job.name} failed: {job.failure or 'Azure gives no reason'}"
     if job.state == "Completed" and job.failed:
         return f"job {job.name} completed, but {job.failed} of its files or rows failed"
-    if job.state == "Completed" and job.rows == 0:
+    if job.state == "Completed" and job.size == 0:
         return f"job {job.name} completed without a single row of output"
     return ""
 
@@ -103,14 +103,16 @@ def smoke_of(record: Record, trial: Trial, now: datetime, within: timedelta) -> 
         return Smoke(False, wrong)
     if job.state != "Completed":
         return None
-    rows = "" if job.rows is None else f" with {job.rows} rows"
-    return Smoke(True, f"job {job.name} on the sample completed{rows}")
+    size = "" if job.size is None else f" with {job.size} bytes of rows"
+    return Smoke(True, f"job {job.name} on the sample completed{size}")
 
 
 def evidence_of(
     record: Record, trial: Trial, compared: Compared | None, now: datetime, within: timedelta
 ) -> tuple[Evidence | None, str]:
     """(the evidence of the two jobs, None while there is none; what is in its way, in words).
+
+    `compared` is None where the outputs could not be compared; then whoever tried has said why.
 
     Only where live's job is a success can the candidate's be called worse: a sample that both cannot score, or a
     cluster that fails both, is not the version's fault.
@@ -124,14 +126,12 @@ def evidence_of(
     if live.state != "Completed":
         return None, f"live's job on the sample is {live.state}"
     wrong = problem(candidate, now, within)
-    rows = live.rows or 0
     if wrong:
-        gone = Arm(rows, rows)
-        return Evidence(candidate.created, now, Arm(rows, 0), gone, source=SAMPLE, said=wrong), ""
+        return Evidence(candidate.created, now, Arm(), Arm(), source=SAMPLE, said=wrong), ""
     if candidate.canceled or candidate.state != "Completed":
         return None, f"the candidate's job on the sample is {candidate.state}"
     if compared is None:
-        return None, "the outputs could not be compared"
+        return None, ""
     found = Arm(compared.rows, compared.missing)
     pairs, agreed = compared.pairs, compared.agreed
     return Evidence(candidate.created, now, Arm(compared.rows, 0), found, pairs, agreed, source=SAMPLE), ""
@@ -142,6 +142,9 @@ def with_jobs(look: Look, decision: Decision) -> Decision:
     record = decision.record
     if not record.batch:
         return decision
+    if look.seen.outputs is not None and look.seen.outputs != record.outputs:
+        record = replace(record, outputs=look.seen.outputs)
+        decision = replace(decision, record=record)
     seen = look.seen.jobs or ()
     if record.step != look.record.step or record.phase is not look.record.phase:
         # Another step: its jobs have other names, so none of those that were seen is among them.

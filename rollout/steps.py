@@ -54,8 +54,10 @@ def testing(look: Look) -> Decision | Enter:
         if look.stopped:
             return look.stay(look.stopped)
         return Enter(look, look.record.step + 1, smoke.text if smoke else "passed by an alert or a person")
-    if look.entered_ago > SMOKE_WITHIN:
-        return go_back(look, f"no smoke test could be made within {SMOKE_WITHIN}", Phase.FAILED)
+    # The job of a batch target has its own time (sample.py); this is for one that cannot even be started.
+    within = SMOKE_WITHIN + (look.policy.deployment.batch.sample_within if look.record.batch else timedelta())
+    if look.entered_ago > within:
+        return go_back(look, f"no smoke test could be made within {within}", Phase.FAILED)
     return look.stay("testing", *look.seen.trouble)
 
 
@@ -196,7 +198,7 @@ def _entered(enter: Enter) -> Decision | Look:
     """The look at the step that is entered, with nothing seen of it yet; past the last step, the end."""
     look, index, steps = enter.look, enter.index, enter.look.policy.steps
     while index < len(steps) and not _applies(look, steps[index]):
-        index += 1
+        look, index = _left_out(look, steps[index]), index + 1
     if index >= len(steps):
         return finish(look, enter.why)
     record = replace(
@@ -233,7 +235,17 @@ def finish(look: Look, why: str) -> Decision:
 
 def _applies(look: Look, step: Step) -> bool:
     """A first version has no live traffic to mirror, share or retire: it is tested and gets all of it."""
+    if look.record.batch and isinstance(step, Canary):
+        return False
     return look.record.live is not None or step.kind in ("smoke", "full")
+
+
+def _left_out(look: Look, step: Step) -> Look:
+    """The look, with a line for a step that a batch endpoint cannot take."""
+    if not (look.record.batch and isinstance(step, Canary)):
+        return look
+    text = f"{_named(step)} is left out: a batch endpoint has no traffic to share"
+    return replace(look, record=look.record.noted(look.now, "decision", text))
 
 
 def _named(step: Step) -> str:

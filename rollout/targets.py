@@ -36,11 +36,11 @@ def _serves(context: Context, target: Target, record: Record, trouble: list[str]
     """Whether the target has the version in full already, by whatever hand."""
     identity = endpoint_id(target, endpoint_name(target, record.model))
     try:
-        endpoint = context.endpoints.read(identity)
+        endpoint = context.at(identity).read(identity)
         if endpoint is None or len(endpoint.traffic) != 1:
             return False
         live = next(iter(endpoint.traffic))
-        models = {one.name: one.model for one in context.endpoints.deployments(identity)}
+        models = {one.name: one.model for one in context.at(identity).deployments(identity)}
     except CloudError as error:
         trouble.append(str(error))
         return False

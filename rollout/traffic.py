@@ -13,8 +13,9 @@ def wanted(policy: Policy, record: Record) -> tuple[Split, Split]:
     live = {record.live: 100} if record.live else {}
     if record.phase in (Phase.FULL, Phase.RETIRING, Phase.DONE):
         return {record.candidate: 100}, {}
-    # Approval, wait and check keep the split of the step before them.
-    for step in reversed(policy.steps[: record.step + 1]):
+    # Approval, wait and check keep the split of the step before them. A batch endpoint has but a default deployment.
+    taken = () if record.batch else policy.steps[: record.step + 1]
+    for step in reversed(taken):
         if isinstance(step, Canary) and record.live:
             return {record.live: 100 - step.traffic_percent, record.candidate: step.traffic_percent}, {}
         if isinstance(step, Shadow) and record.live:

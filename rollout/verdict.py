@@ -48,6 +48,8 @@ class Evidence:
     pairs: int = 0
     agreed: int = 0
     source: str = "log_analytics"
+    said: str = ""
+    """What is wrong with the candidate beyond the counts, in words."""
 
 
 @dataclass(frozen=True)
