@@ -39,36 +39,36 @@ from tests.rollout.batch_world import (
 from tests.rollout.world import AT_HOME, FULL, NEW, OLD, PACE, V1, V2, V3, alert, command, versions
 
 TABLE = """
-what happens                          testing     shadow      checking    approval    full        retiring    back
-------------------------------------  ----------- ----------- ----------- ----------- ----------- ----------- -----------
-jobs could not be read                .           .           .           .           .           .           +W
-no job yet                            +S          +SS         +SS         .           .           .           +W
-no job yet, paused                    p           p           p           p           p           p           +Wp
-no job yet, Azure refused it          .           .           .           .           .           .           +W
-jobs run                              .           .           .           .           .           .           +W
-jobs done, rows alike                 shadow+SS   .           full+W      .           .           .           +W
-jobs done, rows alike, long enough    shadow+SS   approval    full+W      .           .           .           +W
-jobs done, rows differ                shadow+SS   rolled     rolled     .           .           .           +W
-jobs done, a single row missing       shadow+SS   rolled     rolled     .           .           .           +W
-jobs done, too few rows               shadow+SS   .           .           .           .           .           +W
-candidate's job failed                failed      rolled     rolled     .           .           .           +W
-candidate's completed with failures   failed      rolled     rolled     .           .           .           +W
-candidate's completed without a row   failed      rolled     rolled     .           .           .           +W
-candidate's failed, live's runs       failed      .           .           .           .           .           +W
-live's job failed                     shadow+SS   .           .           .           .           .           +W
-both jobs failed                      failed      .           .           .           .           .           +W
-candidate's job cancelled             +S          +S          +S          .           .           .           +W
-live's job cancelled                  shadow+SS   +S          +S          .           .           .           +W
-candidate's cancelled three times     .           .           .           .           .           .           +W
-candidate's job takes too long        failed+K    rolled+K   rolled+K   .           .           .           +W
-live's job takes too long             shadow+SS   +K          +K          .           .           .           +W
-jobs run, alert: rollback             rolled+K    rolled+KK  rolled+KK  rolled     back+W      back+W      +W
-jobs run, command: advance            shadow+KSS approval+KK full+WKK    .           retiring    +D          +W
-jobs run, command: promote            full+WK     full+WKK    full+WKK    full+W      .           .           +W
-jobs run, newer version               supersed+K supersed+KK supersed+KK supersed   .           +D          +W
-users' jobs: all well                 .           .           .           .           .           .           +W
-users' jobs: one failed               .           .           .           .           back+W      back+W      +W
-users' jobs: failed no more than once .           .           .           .           .           .           +W
+what happens                          testing    shadow      checking    approval full     retiring back
+------------------------------------  ---------- ----------- ----------- -------- -------- -------- ----
+jobs could not be read                .          .           .           .        .        .        +W
+no job yet                            +S         +SS         +SS         .        .        .        +W
+no job yet, paused                    p          p           p           p        p        p        +Wp
+no job yet, Azure refused it          .          .           .           .        .        .        +W
+jobs run                              .          .           .           .        .        .        +W
+jobs done, rows alike                 shadow+SS  .           full+W      .        .        .        +W
+jobs done, rows alike, long enough    shadow+SS  approval    full+W      .        .        .        +W
+jobs done, rows differ                shadow+SS  rolled      rolled      .        .        .        +W
+jobs done, a single row missing       shadow+SS  rolled      rolled      .        .        .        +W
+jobs done, too few rows               shadow+SS  .           .           .        .        .        +W
+candidate's job failed                failed     rolled      rolled      .        .        .        +W
+candidate's completed with failures   failed     rolled      rolled      .        .        .        +W
+candidate's completed without a row   failed     rolled      rolled      .        .        .        +W
+candidate's failed, live's runs       failed     .           .           .        .        .        +W
+live's job failed                     shadow+SS  .           .           .        .        .        +W
+both jobs failed                      failed     .           .           .        .        .        +W
+candidate's job cancelled             +S         +S          +S          .        .        .        +W
+live's job cancelled                  shadow+SS  +S          +S          .        .        .        +W
+candidate's cancelled three times     .          .           .           .        .        .        +W
+candidate's job takes too long        failed+K   rolled+K    rolled+K    .        .        .        +W
+live's job takes too long             shadow+SS  +K          +K          .        .        .        +W
+jobs run, alert: rollback             rolled+K   rolled+KK   rolled+KK   rolled   back+W   back+W   +W
+jobs run, command: advance            shadow+KSS approval+KK full+WKK    .        retiring +D       +W
+jobs run, command: promote            full+WK    full+WKK    full+WKK    full+W   .        .        +W
+jobs run, newer version               supersed+K supersed+KK supersed+KK supersed .        +D       +W
+users' jobs: all well                 .          .           .           .        .        .        +W
+users' jobs: one failed               .          .           .           .        back+W   back+W   +W
+users' jobs: failed no more than once .          .           .           .        .        .        +W
 """
 WIDTH = 38
 DIFFERENT = Compared(rows=100, missing=0, pairs=100, agreed=50)
