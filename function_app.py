@@ -52,6 +52,7 @@ def context() -> "Context":
     from uuid import uuid4
 
     from cloud.arm import Arm
+    from cloud.autoscale import Autoscale
     from cloud.batch import BatchEndpoints
     from cloud.batch_jobs import BatchJobs
     from cloud.blobs import Blobs
@@ -79,6 +80,7 @@ def context() -> "Context":
         batch=BatchEndpoints(arm, identity),
         batch_jobs=BatchJobs(arm, identity, audience=of.aml_audience),
         datastores=Datastores(arm, identity, own_account=of.blob_url),
+        autoscale=Autoscale(arm),
         models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
         logs=Logs(of.logs_url, identity),
         metrics=Metrics(of.metrics_url, identity),

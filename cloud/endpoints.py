@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloud.arm import Arm, Json, error_text
-from cloud.errors import CloudError, mapped
+from cloud.errors import CloudError, NotFound, mapped
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -77,6 +77,11 @@ class Deployment:
         return True
 
     @property
+    def instances(self) -> int:
+        """How many machines it has; autoscale may have changed what was asked for."""
+        return int((self.body.get("sku") or {}).get("capacity") or 1)
+
+    @property
     def operation(self) -> str:
         """URL of its latest operation, kept by Azure in the resource itself."""
         return str((self.body["properties"].get("properties") or {}).get("AzureAsyncOperationUri") or "")
@@ -111,6 +116,19 @@ class Endpoints:
     def write_deployment(self, endpoint_id: str, name: str, body: Mapping[str, Any]) -> None:
         """Create or replace a deployment."""
         self._arm.put(f"{endpoint_id}/deployments/{name}", API_VERSION, body)
+
+    def scale_deployment(self, endpoint_id: str, name: str, instances: int) -> None:
+        """Ask for another number of instances: the deployment is read again and sent back whole, only that changed.
+
+        Permanent with Azure's words, at once, when there is no quota for them.
+        """
+        path = f"{endpoint_id}/deployments/{name}"
+        body = self._arm.get(path, API_VERSION)
+        if body is None:
+            raise NotFound(f"GET {path}: 404 deployment {name} is gone", status=404)
+        scaled = copy.deepcopy(body)
+        scaled["sku"] = {**(body.get("sku") or {}), "name": "Default", "capacity": instances}
+        self._arm.put(path, API_VERSION, writable(scaled))
 
     def delete_deployment(self, endpoint_id: str, name: str) -> None:
         """Start deleting a deployment; Azure refuses while it has live traffic."""
@@ -150,7 +168,15 @@ def writable(body: Json) -> Json:
     """What a PUT may carry: Azure makes id, name, type, systemData and the states itself."""
     kept = {key: body[key] for key in ("location", "tags", "kind", "identity", "sku") if body.get(key) is not None}
     if isinstance(kept.get("identity"), dict):
-        kept["identity"] = {k: v for k, v in kept["identity"].items() if k not in ("principalId", "tenantId")}
+        kept["identity"] = identity(kept["identity"])
     made = ("provisioningState", "scoringUri", "swaggerUri")
     kept["properties"] = {key: value for key, value in body["properties"].items() if key not in made}
+    return kept
+
+
+def identity(read: Mapping[str, Any]) -> Json:
+    """An identity as a PUT takes it: Azure makes the ids of principals and clients itself."""
+    kept = {key: value for key, value in read.items() if key not in ("principalId", "tenantId")}
+    if isinstance(kept.get("userAssignedIdentities"), Mapping):
+        kept["userAssignedIdentities"] = {name: {} for name in kept["userAssignedIdentities"]}
     return kept

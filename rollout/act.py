@@ -10,7 +10,17 @@ from policy.model import Policy
 from rollout.batch_bodies import batch_body
 from rollout.bodies import candidate_body
 from rollout.context import Context
-from rollout.decision import Action, CancelJob, CreateDeployment, DeleteDeployment, SaveLogs, SetTraffic, StartJob
+from rollout.decision import (
+    Action,
+    CancelJob,
+    CarryAutoscale,
+    CreateDeployment,
+    DeleteDeployment,
+    SaveLogs,
+    ScaleDeployment,
+    SetTraffic,
+    StartJob,
+)
 from rollout.observe import Seen
 from rollout.place import Place
 from rollout.record import Record
@@ -67,6 +77,10 @@ def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Se
         return _set_traffic(context, place, seen, action)
     if isinstance(action, CreateDeployment):
         _create(context, place, policy, seen, action)
+    elif isinstance(action, ScaleDeployment):
+        context.endpoints.scale_deployment(place.endpoint_id, action.name, action.instances)
+    elif isinstance(action, CarryAutoscale):
+        context.autoscale.carry(_deployment_id(place, action.source), _deployment_id(place, action.name))
     elif isinstance(action, SaveLogs):
         _save_logs(context, place, record, action)
     elif isinstance(action, StartJob):
@@ -74,8 +88,14 @@ def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Se
     elif isinstance(action, CancelJob):
         context.batch_jobs.cancel(place.endpoint_id, action.name)
     elif isinstance(action, DeleteDeployment):
+        if record.autoscaled:
+            context.autoscale.remove(_deployment_id(place, action.name))
         context.at(place.endpoint_id).delete_deployment(place.endpoint_id, action.name)
     return True
+
+
+def _deployment_id(place: Place, name: str) -> str:
+    return f"{place.endpoint_id}/deployments/{name}"
 
 
 def _set_traffic(context: Context, place: Place, seen: Seen, action: SetTraffic) -> bool:
@@ -96,8 +116,8 @@ def _create(context: Context, place: Place, policy: Policy, seen: Seen, action: 
     if seen.endpoint is None:
         return
     live = seen.deployments.get(action.like or "")
-    made = batch_body if place.batch else candidate_body
-    body = made(live.body if live else None, seen.endpoint.body, policy.deployment, action.model_id, policy.name)
+    parts = (live.body if live else None, seen.endpoint.body, policy.deployment, action.model_id, policy.name)
+    body = batch_body(*parts) if place.batch else candidate_body(*parts, action.instances)
     context.at(place.endpoint_id).write_deployment(place.endpoint_id, action.name, body)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from cloud.endpoints import identity
 from cloud.errors import Permanent
 from policy.model import DeploymentSettings
 
@@ -26,15 +27,20 @@ def candidate_body(
     settings: DeploymentSettings,
     model_id: str,
     policy: str,
+    instances: int | None = None,
 ) -> Json:
-    """The body to PUT. Permanent when a first version's policy does not say enough."""
+    """The body to PUT, with `instances` in place of the policy's own number where given.
+
+    Permanent when a first version's policy does not say enough.
+    """
     body = _copied(like) if like is not None else _first(endpoint, settings)
     properties = body["properties"]
     properties["model"] = model_id
     if settings.instance_type is not None:
         properties["instanceType"] = settings.instance_type
-    if settings.instance_count is not None:
-        body["sku"] = {**body.get("sku", {}), "name": "Default", "capacity": settings.instance_count}
+    count = instances or settings.instance_count
+    if count is not None:
+        body["sku"] = {**body.get("sku", {}), "name": "Default", "capacity": count}
     if settings.environment is not None:
         properties["environmentId"] = arm_id(settings.environment)
     if settings.code is not None:
@@ -58,7 +64,7 @@ def candidate_body(
 def _copied(like: Mapping[str, Any]) -> Json:
     body = {key: copy.deepcopy(like[key]) for key in ("location", "tags", "sku", "identity", "kind") if like.get(key)}
     if "identity" in body:
-        body["identity"] = {k: v for k, v in body["identity"].items() if k not in ("principalId", "tenantId")}
+        body["identity"] = identity(body["identity"])
     properties = like["properties"]
     body["properties"] = {k: copy.deepcopy(v) for k, v in properties.items() if k not in _MADE_BY_AZURE}
     return body

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cloud.autoscale import Autoscale
 from cloud.batch import BatchEndpoints, endpoints_at
 from cloud.batch_jobs import BatchJobs
 from cloud.blobs import Blobs
@@ -29,6 +30,7 @@ class Context:
     queues: Queues
     endpoints: Endpoints
     """The online ones."""
+    autoscale: Autoscale
     batch: BatchEndpoints
     batch_jobs: BatchJobs
     datastores: Datastores

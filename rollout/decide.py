@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from policy.model import Policy
 from rollout.batch_verdict import judge_batch
+from rollout.capacity import with_refusal, with_size
 from rollout.decision import Decision
 from rollout.endpoint import Snapshot
 from rollout.idle import decide_idle
@@ -50,7 +51,8 @@ def decide(
     """
     if record is None or record.terminal:
         return decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
-    record = _with_split(policy, _taken_in(record, seen, now), seen, now)
+    record = with_size(with_refusal(_taken_in(record, seen, now), now), seen.endpoint)
+    record = _with_split(policy, record, seen, now)
     look = Look(policy, record, seen, now, pace)
     return with_jobs(look, _in_flight(look))
 
@@ -102,7 +104,7 @@ def _commanded(record: Record, command: CommandItem) -> Record:
     if action == "pause":
         return replace(record, flags=record.flags | {Flag.PAUSED})
     if action in ("resume", "retry"):
-        return replace(record, flags=record.flags - {Flag.PAUSED}, holds=frozenset(), refused="")
+        return replace(record, flags=record.flags - {Flag.PAUSED}, holds=frozenset(), refused="", short=None)
     # What was said before the step began was said of another step.
     of_this_step = command.at >= record.entered
     if action == "approve" and record.phase is Phase.AWAITING_APPROVAL and of_this_step:

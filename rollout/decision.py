@@ -17,6 +17,24 @@ class CreateDeployment:
     model_id: str
     like: str | None
     """The deployment to copy; None for a first version, made from the policy alone."""
+    instances: int | None = None
+    """How many; None: as the copy or the policy says."""
+
+
+@dataclass(frozen=True)
+class ScaleDeployment:
+    """Give a deployment this many instances, before traffic that needs them."""
+
+    name: str
+    instances: int
+
+
+@dataclass(frozen=True)
+class CarryAutoscale:
+    """Copy the autoscale settings of one deployment to another that has none yet."""
+
+    source: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,16 @@ class CancelJob:
     name: str
 
 
-Action = CreateDeployment | SetTraffic | SaveLogs | DeleteDeployment | StartJob | CancelJob
+Action = (
+    CreateDeployment
+    | ScaleDeployment
+    | CarryAutoscale
+    | SetTraffic
+    | SaveLogs
+    | DeleteDeployment
+    | StartJob
+    | CancelJob
+)
 
 
 @dataclass(frozen=True)

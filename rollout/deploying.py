@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from rollout.capacity import first_size, with_size
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment
 from rollout.endpoint import EndpointSeen
 from rollout.look import Enter, Look
@@ -16,8 +17,6 @@ START_WITHIN = timedelta(hours=24)
 """How long a rollout waits for its endpoint to be as expected before it fails."""
 DEPLOY_WITHIN = timedelta(hours=1)
 """Azure has been seen to sit in Creating for 45 minutes before it says that a container failed."""
-REFUSED_AGAIN = timedelta(minutes=5)
-"""Time between two tries of what Azure refused for lack of quota."""
 
 
 def deploying(look: Look) -> Decision | Enter:
@@ -60,29 +59,32 @@ def _start(look: Look) -> Decision | Enter:
         return _delete(look, f"deleting the failed deployment {candidate.name} of an earlier try")
     if candidate is not None and candidate.state == "Deleting":
         return look.stay(f"deployment {candidate.name} of an earlier try is being deleted")
-    record = replace(look.record, live=live, since=look.now)
+    if look.seen.autoscaled is None:
+        return look.stay("the autoscale settings could not be read", *look.seen.trouble, after=look.pace * 5)
+    record = replace(look.record, live=live, since=look.now, autoscaled=look.seen.autoscaled)
+    record = with_size(record, endpoint)
     if candidate is not None:
         return deploying(replace(look, record=record))
     if look.record.since is None:
         record = record.noted(look.now, "write", f"asked for deployment {record.candidate}")
     staying = replace(look, record=record).stay(f"creating deployment {record.candidate}").record
-    return Decision(staying, (CreateDeployment(record.candidate, record.model_id, live),))
+    instances = first_size(look.policy, record)
+    return Decision(staying, (CreateDeployment(record.candidate, record.model_id, live, instances),))
 
 
 def _obstacle(look: Look) -> Decision | None:
     """What keeps the rollout from its start, or None."""
-    endpoint, refused = look.seen.endpoint, look.record.refused
+    endpoint, refused, short = look.seen.endpoint, look.record.refused, look.record.short
     turn = _not_its_turn(look)
     if turn is not None:
         return turn
     if look.entered_ago > START_WITHIN:
         why = "; ".join(look.record.reasons) or "it could not start"
         return go_back(look, f"not started within {START_WITHIN}: {why}", Phase.FAILED)
-    if refused and "quota" not in refused.lower():
-        return go_back(look, f"Azure refused the deployment: {refused}", Phase.FAILED)
     if refused:
-        cleared = replace(look, record=replace(look.record, refused=""))
-        return cleared.stay(f"no quota: {refused}", flags=frozenset({Flag.HELD}), after=max(REFUSED_AGAIN, look.pace))
+        return go_back(look, f"Azure refused the deployment: {refused}", Phase.FAILED)
+    if short is not None and look.now < short.again:
+        return look.stay(short.text, flags=frozenset({Flag.HELD}), after=max(short.again - look.now, look.pace))
     if endpoint is None:
         reason = f"endpoint {look.record.endpoint} does not exist; create it, or mend `endpoint` of the target"
         return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)

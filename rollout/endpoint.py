@@ -21,6 +21,7 @@ class DeploymentSeen:
     failure: str = ""
     writes_rows: bool = True
     """Of a batch deployment: whether its jobs write one file of rows."""
+    instances: int = 1
 
     @property
     def healthy(self) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from policy.model import Policy
-from rollout.decision import Decision, SetTraffic
+from rollout.capacity import grows, split_size
+from rollout.decision import Action, CarryAutoscale, Decision, ScaleDeployment, SetTraffic
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.observation import Observation
 from rollout.phases import Flag, Phase
@@ -88,7 +89,29 @@ class Look:
         record = staying
         if self.record.asked != (traffic, mirror):
             record = staying.noted(self.now, "write", f"asked for live {traffic or 'none'}, mirror {mirror or 'none'}")
-        return Decision(replace(record, asked=(traffic, mirror)), (SetTraffic(traffic, mirror, urgent),))
+        actions: tuple[Action, ...] = (SetTraffic(traffic, mirror, urgent),)
+        if record.autoscaled and record.live and traffic == {record.candidate: 100}:
+            # Before all traffic, and in the same breath: when it cannot be carried, nothing is written.
+            actions = (CarryAutoscale(record.live, record.candidate), *actions)
+        return Decision(replace(record, asked=(traffic, mirror)), actions)
+
+    def capacity_first(self, endpoint: EndpointSeen, traffic: Split, mirror: Split) -> Decision | None:
+        """What is done before the candidate gets a larger share: the instances that it needs; None: it has them."""
+        candidate = grows(self.record, endpoint, traffic, mirror)
+        if candidate is None:
+            return None
+        if candidate.state != "Succeeded":
+            return self.stay(f"deployment {candidate.name} is {candidate.state}: its traffic waits for its instances")
+        instances, short = split_size(self.policy, self.record, traffic, mirror), self.record.short
+        if candidate.instances >= instances:
+            return None
+        if short is not None and self.now < short.again:
+            return self.stay(short.text, f"asked for again at {short.again:%H:%M:%S}", flags=frozenset({Flag.HELD}))
+        why = f"{instances} instances of deployment {candidate.name} come before its traffic"
+        return Decision(
+            replace(self, record=self.record.noted(self.now, "write", f"asked for {why}")).stay(why).record,
+            (ScaleDeployment(candidate.name, instances),),
+        )
 
     def toward_split(self) -> Decision | Look:
         """A write when the endpoint does not have the split that the phase wants; else the look with its clock on."""
@@ -111,6 +134,9 @@ class Look:
         unfit = _unfit(endpoint, traffic)
         if unfit:
             return self.stay(f"{unfit}: no live traffic is sent to it", flags=frozenset({Flag.HELD}))
+        before = self.capacity_first(endpoint, traffic, mirror)
+        if before is not None:
+            return before
         lost = self.record.since is not None and dict(endpoint.traffic) == traffic
         why = "the mirror setting was lost and is put back" if lost else "waiting for the split to be read back"
         return self.write_split(traffic, mirror, why=why)

@@ -91,6 +91,7 @@ def observe(
         elif record is not None and record.phase is Phase.TESTING and endpoint is not None:
             smoke = smoke_test(context, policy, record, endpoint, trouble, renew=renew)
     wait, give_up = earlier_target(context, policy, target, record, trouble)
+    autoscaled = False if wait or give_up else _autoscaled(context, place, record, seen, trouble)
     renew()
     inbox = read_inbox(context.store, place, record)
     if versions is None:
@@ -111,6 +112,7 @@ def observe(
             handled=reading.handled,
             forgotten=reading.forgotten,
             read_until=reading.read_until,
+            autoscaled=autoscaled,
             earlier_target=wait,
             earlier_failed=give_up,
             trouble=tuple(trouble),
@@ -148,7 +150,7 @@ def _endpoint_seen(
     def seen(one: Deployment) -> DeploymentSeen:
         asks = record is not None and one.name == record.candidate and not record.terminal
         failure = context.endpoints.failure(one) if asks and one.state in ("Failed", "Canceled") else ""
-        return DeploymentSeen(one.name, one.state, one.model, failure, one.writes_rows)
+        return DeploymentSeen(one.name, one.state, one.model, failure, one.writes_rows, one.instances)
 
     return EndpointSeen(
         endpoint.state,
@@ -157,6 +159,21 @@ def _endpoint_seen(
         {name: seen(one) for name, one in deployments.items()},
         endpoint.region,
     )
+
+
+def _autoscaled(
+    context: Context, place: Place, record: Record | None, seen: EndpointSeen | None, trouble: list[str]
+) -> bool | None:
+    """Whether autoscale moves the live deployment, asked once: before the candidate is made."""
+    begins = record is not None and record.phase is Phase.DEPLOYING and record.since is None and not record.batch
+    if not begins or seen is None:
+        return False
+    try:
+        live = [name for name, share in seen.traffic.items() if share]
+        return any(s.enabled for one in live for s in context.autoscale.of(f"{place.endpoint_id}/deployments/{one}"))
+    except CloudError as error:
+        trouble.append(str(error))
+        return None
 
 
 def _warm_up(policy: Policy, record: Record) -> timedelta:

@@ -47,6 +47,15 @@ class Tried:
 
 
 @dataclass(frozen=True)
+class Shortage:
+    """Instances that Azure refused for want of quota: why, how often in a row, and when they are asked for again."""
+
+    text: str
+    tries: int
+    again: datetime
+
+
+@dataclass(frozen=True)
 class Leftover:
     """A deployment that is to be deleted once it has no traffic and its time has come."""
 
@@ -143,6 +152,11 @@ class Record:
     """Whether the endpoint is a batch endpoint: its split is its default deployment."""
     outputs: Outputs | None = None
     """What the last two jobs on the sample that were compared came to."""
+    size: int = 0
+    """The most instances that the live deployment was seen with: what all of the traffic needs."""
+    autoscaled: bool = False
+    """Autoscale moves the live deployment's instances; its settings are carried to the candidate."""
+    short: Shortage | None = None
 
     @property
     def terminal(self) -> bool:

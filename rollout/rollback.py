@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from rollout.capacity import shrunk
 from rollout.decision import Decision
 from rollout.look import Look
 from rollout.phases import Flag, Phase
@@ -97,7 +98,8 @@ def _gone_back(look: Look) -> Decision:
         text = f"all live traffic is on {live or 'no deployment'}, {seconds:.1f} s after harm was seen"
         if look.record.blocked_seconds:
             text += f", {look.record.blocked_seconds:.1f} s of it blocked by Azure"
-    reasons = (*look.record.reasons[:1], text)
+    shrank = shrunk(look.record, look.seen.endpoint) if look.seen.endpoint else ""
+    reasons = (*look.record.reasons[:1], text, *((shrank,) if shrank else ()))
     leftovers = look.record.leftovers
     if look.record.candidate not in {o.deployment for o in leftovers}:
         leftovers = (*leftovers, Leftover(look.record.candidate, look.now + look.policy.failed.keep))

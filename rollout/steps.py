@@ -210,6 +210,7 @@ def _entered(enter: Enter) -> Decision | Look:
         passed=False,
         evidence=(),
         evidence_at=None,
+        short=None,
         flags=look.record.flags & {Flag.PAUSED},
     )
     record = record.noted(look.now, "decision", f"{_named(steps[index])}: {enter.why}")

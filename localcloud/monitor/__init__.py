@@ -15,6 +15,7 @@ from localcloud.monitor.action_groups import Notifier
 from localcloud.monitor.alert_conditions import AlertConditions
 from localcloud.monitor.alerts import Alerts
 from localcloud.monitor.alerts_arm import AlertsArm
+from localcloud.monitor.autoscale import AutoscaleSettings
 from localcloud.monitor.capacity import CapacitySamples
 from localcloud.monitor.costs import Costs
 from localcloud.monitor.costs_api import CostsApi
@@ -54,6 +55,7 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     MetricsApi(settings.region, metrics, custom, cloud.faults).add_routes(app.router)
     IngestionApi(settings, store, custom).add_routes(app.router)
     AlertsArm(alerts, notifier).add_routes(app.router)
+    AutoscaleSettings(settings.region).add_routes(app.router)
     DataCollectionApi(DataCollection(store), cloud.base_url).add_routes(app.router)
     cost_delay = timedelta(seconds=settings.cost_delay_minutes * settings.minute_seconds)
     CostsApi(Costs(capacity, store.clock, cost_delay)).add_routes(app.router)

@@ -16,7 +16,7 @@ from typing import Any
 
 from policy.model import Policy
 from rollout.decide import decide
-from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, SetTraffic
+from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, ScaleDeployment, SetTraffic
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.observation import Observation
 from rollout.phases import Phase
@@ -26,8 +26,15 @@ from tests.rollout.world import NOW, PACE, PLACE, POLICY, POLICY_TEXT
 ANOTHER_OPERATION = "setting traffic: 409 another operation is running"
 
 
+NO_QUOTA = "PUT .../deployments/new: 400 Not enough quota available. Current usage/limit: 0/6. Additional needed: 8"
+
+
 class Refused(Exception):
     """Azure answers 409: another operation is running."""
+
+
+class NoQuota(Exception):
+    """Azure answers 400, for good: there are no machines for it."""
 
 
 @dataclass
@@ -40,10 +47,16 @@ class Azure:
     deployments: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     under_way: tuple[Split, Split] | None = None
+    sizes: dict[str, int] = field(default_factory=dict)
+    no_quota: bool = False
+    """Nobody gets another instance."""
 
     def seen(self) -> EndpointSeen:
         """What a read shows."""
-        there = {n: DeploymentSeen(n, state, self.models.get(n, "")) for n, state in self.deployments.items()}
+        there = {
+            n: DeploymentSeen(n, state, self.models.get(n, ""), instances=self.sizes.get(n, 1))
+            for n, state in self.deployments.items()
+        }
         return EndpointSeen(self.state, dict(self.traffic), dict(self.mirror), there)
 
     def healthy(self) -> set[str]:
@@ -57,10 +70,20 @@ class Azure:
             raise Refused(ANOTHER_OPERATION)
         self.state, self.under_way = "Updating", (dict(traffic), dict(mirror))
 
-    def create(self, name: str, model_id: str) -> None:
+    def create(self, name: str, model_id: str, instances: int | None = None) -> None:
         """A PUT of a deployment."""
+        if self.no_quota:
+            raise NoQuota(NO_QUOTA)
         if self.deployments.get(name) != "Deleting":
             self.deployments[name], self.models[name] = "Creating", model_id
+            self.sizes[name] = instances or 1
+
+    def scale(self, name: str, instances: int) -> None:
+        """A PUT of a deployment with another capacity: it shows the new number at once, before it has it."""
+        if self.no_quota and instances > self.sizes.get(name, 1):
+            raise NoQuota(NO_QUOTA)
+        if self.deployments.get(name) in ("Succeeded", "Scaling"):
+            self.deployments[name], self.sizes[name] = "Scaling", instances
 
     def delete(self, name: str) -> None:
         """A DELETE of a deployment; refused while it has live traffic, now or by the write that is under way."""
@@ -79,7 +102,7 @@ class Azure:
     def deploy(self, state: str = "Succeeded") -> None:
         """What is being created ends in `state`; what is being deleted is gone, and its share of the mirror with it."""
         for name, now in list(self.deployments.items()):
-            if now == "Creating":
+            if now in ("Creating", "Scaling", "Updating"):
                 self.deployments[name] = state
             elif now == "Deleting":
                 del self.deployments[name]
@@ -138,9 +161,14 @@ class Loop:
             if isinstance(action, SetTraffic):
                 self.azure.write(action.traffic, action.mirror, conflict=conflict)
             elif isinstance(action, CreateDeployment):
-                self.azure.create(action.name, action.model_id)
+                self.azure.create(action.name, action.model_id, action.instances)
+            elif isinstance(action, ScaleDeployment):
+                self.azure.scale(action.name, action.instances)
             elif isinstance(action, DeleteDeployment):
                 self.azure.delete(action.name)
+        except NoQuota as error:
+            assert self.record is not None
+            self.record = replace(self.record, refused=str(error)).noted(self.now, "trouble", str(error))
         except Refused as error:
             # As the reconciler tells it: behind the reasons, and in the history.
             assert self.record is not None

@@ -10,7 +10,7 @@ from typing import Any
 from rollout.endpoint import EndpointSeen
 from rollout.observation import Smoke
 from rollout.phases import TERMINAL, Flag, Phase
-from rollout.record import Leftover, Record
+from rollout.record import Leftover, Record, Shortage
 from tests.rollout.world import (
     AT_HOME,
     FULL,
@@ -136,6 +136,18 @@ def unread(given: Given) -> Given:
     return shown.found(traffic=before[0], mirror=before[1])
 
 
+def too_few(given: Given, state: str = "Succeeded") -> Given:
+    """The live deployment has 20 instances and the candidate, in this state, 1; its next split is not there yet."""
+    given = unread(given)
+    if given.world is None:
+        return given
+    sizes = {OLD: 20, NEW: 1}
+    there = given.world.deployments
+    if NEW in there and there[NEW].state == "Succeeded":
+        there = {**there, NEW: deployment(NEW, state)}
+    return given.found(deployments={n: replace(one, instances=sizes.get(n, 1)) for n, one in there.items()})
+
+
 def taken_before_read_back(given: Given) -> Given:
     """While the split of the phase was not yet read back, somebody else gave all live traffic to another one."""
     given = unread(given)
@@ -217,6 +229,13 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "split not there yet": unread,
     "split not there, endpoint busy": lambda g: unread(g).found(state="Updating"),
     "split read back": read_back,
+    "too few instances": too_few,
+    "... and more are being made": lambda g: too_few(g, "Scaling"),
+    "... and Azure refused: quota": lambda g: too_few(g).recorded(refused="not enough quota"),
+    "... and the wait for quota is over": lambda g: too_few(g).recorded(short=Shortage("no quota", 1, NOW)),
+    "... and the wait goes on": lambda g: too_few(g).recorded(short=Shortage("no quota", 1, NOW + HOUR)),
+    "... and alert: rollback": lambda g: too_few(g).seeing(alerts=(alert("rollback"),)),
+    "... and the deadline passed": lambda g: late(too_few(g)),
     "earlier target not done": lambda g: g.seeing(earlier_target="waits for target staging"),
     "earlier target not done, for days": lambda g: late(g).seeing(earlier_target="waits for target staging"),
     "earlier target failed": lambda g: g.seeing(earlier_failed="target staging rolled it back"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policy.model import Approval, Canary, Check, Full, Policy, Retire, Shadow, Smoke, Step, Wait
-from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs, SetTraffic
+from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs, ScaleDeployment, SetTraffic
 from rollout.endpoint import EndpointSeen
 from rollout.observation import Observation
 from rollout.phases import TERMINAL, Flag, Phase
@@ -58,6 +58,7 @@ class Decided:
         self.splits_are_what_azure_allows()
         self.live_traffic_is_never_emptied_nor_moved_onto_what_is_not_healthy()
         self.the_last_healthy_deployment_is_never_deleted()
+        self.capacity_comes_before_traffic_and_nothing_is_ever_made_smaller()
         self.harm_sends_the_traffic_back_in_this_look()
         self.while_going_back_each_look_asks_again()
         self.somebody_elses_split_is_not_overwritten()
@@ -88,6 +89,25 @@ class Decided:
                 assert not self.shown.mirror.get(action.name), "it has mirrored traffic"
                 others = [n for n in self.shown.deployments if n != action.name and self.healthy(n)]
                 assert others or not self.healthy(action.name) or not self.shown.traffic, "nothing healthy remains"
+
+    def capacity_comes_before_traffic_and_nothing_is_ever_made_smaller(self) -> None:
+        """Machines are asked for the candidate only; its share grows only with what it was seen to have."""
+        candidate = self.shown.deployments.get(self.after.candidate)
+        live = self.shown.deployments.get(self.after.live or "")
+        for action in self.decision.actions:
+            if isinstance(action, ScaleDeployment):
+                assert candidate is not None
+                assert action.name == candidate.name
+                assert action.instances > candidate.instances
+                assert self.after.phase is not Phase.ROLLING_BACK, "going back waits for nothing"
+        full = self.policy.deployment.instance_count or (live.instances if live else 1)
+        for write in self.writes:
+            if write.urgent or candidate is None:
+                continue
+            for share, has in ((write.traffic, self.shown.traffic), (write.mirror, self.shown.mirror)):
+                if share.get(candidate.name, 0) > has.get(candidate.name, 0):
+                    assert candidate.state == "Succeeded"
+                    assert candidate.instances * 100 >= full * share[candidate.name], "its share needs more than it has"
 
     def harm(self) -> bool:
         """Whether this look sees harm in a rollout that is in flight."""

@@ -7,6 +7,7 @@ Each cell says the next phase (left out: the same), then the actions after a `+`
     +C     creates the candidate               !      held
     +D     deletes a deployment                p      paused
     +SD    saves its log first                 q      queued for its target
+    +I     gives the candidate more instances
 
 A column is a phase in which everything is settled (`world.standing`), except: `start` has asked for no deployment yet,
 `creating` waits for it, `first` is a first version with all traffic, and `back` has not read its write back.
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, SaveLogs, SetTraffic
+from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, SaveLogs, ScaleDeployment, SetTraffic
 from rollout.phases import Flag, Phase
 from rollout.record import Record, from_json, to_json
 from tests.rollout.happenings import HAPPENINGS, Given, settled
@@ -83,6 +84,13 @@ mirror lost                        +C        .         .         +W        .    
 split not there yet                +C        .         .         +W        +W        +W        +W        +W
 split not there, endpoint busy     .         .         .         .         .         .         .         .
 split read back                    +C        .         .         .         .         .         .         .
+too few instances                  +C        .         .         +I        +I        +I        +I        +I
+... and more are being made        +C        .         .         .         .         .         .         .
+... and Azure refused: quota       !         .         .         !         !         !         !         !
+... and the wait for quota is over +C        .         .         +I        +I        +I        +I        +I
+... and the wait goes on           !         .         .         !         !         !         !         !
+... and alert: rollback            rolled    rolled    rolled    rolled    back+W    back+W    back+W    back+W
+... and the deadline passed        failed    .         failed    +I!       +I!       back+W    +I!       +I!
 earlier target not done            q         .         .         .         .         .         .         .
 earlier target not done, for days  q         .         failed    !         !         back+W    !         !
 earlier target failed              failed    .         .         .         .         .         .         .
@@ -157,6 +165,13 @@ mirror lost                        .         .         .         +W        .    
 split not there yet                +W        +W        +W        +W        .         .         .         .
 split not there, endpoint busy     .         .         .         +W        .         .         .         .
 split read back                    .         .         .         rolled    .         .         .         .
+too few instances                  +I        +W        +I        +W        .         .         .         .
+... and more are being made        .         .         .         +W        .         .         .         .
+... and Azure refused: quota       !         +W        !         +W        .         .         .         .
+... and the wait for quota is over +I        +W        +I        +W        .         .         .         .
+... and the wait goes on           !         +W        !         +W        .         .         .         .
+... and alert: rollback            back+W    rolled    back+W    +W        back+W    .         .         .
+... and the deadline passed        +I!       +W!       +I        +W        .         .         .         .
 earlier target not done            .         .         .         +W        .         .         .         .
 earlier target not done, for days  .         .         +D        +W        .         .         .         .
 earlier target failed              .         .         .         +W        .         .         .         .
@@ -222,6 +237,11 @@ def assert_as_meant(action: Action, given: Given, after: Record) -> None:
     elif isinstance(action, CreateDeployment):
         assert given.world is not None
         assert (action.name, action.model_id, [action.like]) == (NEW, V2.id, list(given.world.traffic))
+        live = given.world.deployments.get(action.like or "")
+        assert action.instances == max(1, (live.instances if live else 1) // 5), "a mirror of 20 % needs a fifth"
+    elif isinstance(action, ScaleDeployment):
+        share = sum(part.get(NEW, 0) for part in SPLITS[after.phase])
+        assert action == ScaleDeployment(NEW, 20 * share // 100)
     elif after.phase is Phase.RETIRING:
         assert action == DeleteDeployment(OLD)
     else:
@@ -257,4 +277,4 @@ def in_words(given: Given, decision: Decision) -> str:
 def letter(action: Action) -> str:
     if isinstance(action, SetTraffic):
         return "W"
-    return {CreateDeployment: "C", DeleteDeployment: "D", SaveLogs: "S"}[type(action)]
+    return {CreateDeployment: "C", DeleteDeployment: "D", SaveLogs: "S", ScaleDeployment: "I"}[type(action)]

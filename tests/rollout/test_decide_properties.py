@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from policy.model import Policy
+from policy.model import DeploymentSettings, Policy
 from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
@@ -53,8 +53,16 @@ def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
 
 
 policies = st.builds(
-    lambda steps, adopt, newer: POLICY.model_copy(update={"steps": steps, "adopt": adopt, "on_new_version": newer}),
+    lambda steps, count, adopt, newer: POLICY.model_copy(
+        update={
+            "steps": steps,
+            "deployment": DeploymentSettings(instance_count=count),
+            "adopt": adopt,
+            "on_new_version": newer,
+        }
+    ),
     step_lists(),
+    st.sampled_from([None, None, 1, 4]),
     st.booleans(),
     st.sampled_from(["supersede", "queue", "ignore"]),
 )
@@ -99,7 +107,16 @@ class Rollouts(RuleBasedStateMachine):
         if there:
             self.loop.azure.deployments[data.draw(st.sampled_from(there))] = state
 
+    @rule(now=st.booleans())
+    def azure_has_no_more_machines(self, now: bool) -> None:
+        self.loop.azure.no_quota = now
+
     # What others do.
+
+    @rule(data=st.data(), instances=st.sampled_from([1, 3, 20]))
+    def another_scales_a_deployment(self, data: st.DataObject, instances: int) -> None:
+        if there := sorted(self.loop.azure.deployments):
+            self.loop.azure.sizes[data.draw(st.sampled_from(there))] = instances
 
     @rule()
     def an_old_client_drops_the_mirror(self) -> None:
@@ -165,6 +182,7 @@ class Rollouts(RuleBasedStateMachine):
     def calm_look(self, quality: str, *commands: CommandItem, after: timedelta = HOUR) -> None:
         self.loop.azure.settle()
         self.loop.azure.deploy()
+        self.loop.azure.no_quota = False
         self.quality = quality
         for one in commands:
             if refusal(self.loop.record, Command(one.action, "id", "reason")) is None:
