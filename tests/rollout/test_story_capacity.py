@@ -18,11 +18,11 @@ from tests.rollout.world import NEW, OLD, POLICY, SAFE, V1, V2, alert, command
 MINUTE = timedelta(minutes=1)
 
 
-def live_with(instances: int, **deployment: int) -> Loop:
+def live_with(instances: int, instance_count: int | None = None) -> Loop:
     """Version 2 was registered on an endpoint whose version 1 has so many instances."""
     loop = old_is_live()
     loop.azure.sizes = {OLD: instances}
-    loop.policy = POLICY.model_copy(update={"deployment": DeploymentSettings(**deployment)})
+    loop.policy = POLICY.model_copy(update={"deployment": DeploymentSettings(instance_count=instance_count)})
     return registered(loop, V1, V2)
 
 
@@ -34,11 +34,11 @@ def before_its_canary(loop: Loop) -> Loop:
     return loop
 
 
-@pytest.mark.parametrize(("says", "made"), [({}, 2), ({"instance_count": 20}, 4), ({"instance_count": 1}, 1)])
+@pytest.mark.parametrize(("says", "made"), [(None, 2), (20, 4), (1, 1)])
 def test_the_candidate_is_made_with_what_its_first_share_needs_of_the_policys_number_or_the_live_ones(
-    says: dict[str, int], made: int
+    says: int | None, made: int
 ) -> None:
-    loop = live_with(10, **says)
+    loop = live_with(10, says)
     decision = loop.look()
 
     assert decision is not None
