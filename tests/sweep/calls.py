@@ -79,6 +79,8 @@ class Watch:
     def __init__(self, kill_at: Point | Novelty | None, epitaph: Path, phase: str) -> None:
         self.calls: list[str] = []
         self.phase = phase
+        self.settled = False
+        """The split of the phase was read back; until then reads wait for an operation. Marked with `~` in calls."""
         self._kill_at, self._epitaph = kill_at, epitaph
         send = requests.sessions.Session.send
 
@@ -87,7 +89,7 @@ class Watch:
             if any(part in url for part in _NOT_COUNTED):
                 return send(session, request, **kwargs)
             call = f"{self.phase}: {kind_of(request.method or '', url)}"
-            self.calls.append(call)
+            self.calls.append(call if self.settled else f"~{call}")
             self._die_if_due(call, after=False)
             reply = send(session, request, **kwargs)
             self._die_if_due(call, after=True)

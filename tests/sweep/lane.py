@@ -34,6 +34,8 @@ QUICK = Settings(
     throttling=False,
 )
 """Azure's waits as short as they still are waits."""
+IMPATIENT = {"UNDERSTUDY_LOOK_SECONDS": "0.05", "UNDERSTUDY_REREAD_SECONDS": "0.3"}
+"""The app's own settings: looks as often as they can be, memory for a few of them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Told:
     story: str
     deaths: tuple[str, ...]
     calls: tuple[str, ...]
+    """`phase: call`, with `~` before it while an operation was waited for."""
+    looks: tuple[str, ...]
+    """`phase seconds` of the last life's looks."""
     problems: tuple[str, ...]
     seconds: float
 
@@ -50,10 +55,10 @@ class Told:
 class Worker:
     """The app's process, forked for each life."""
 
-    def __init__(self, env: dict[str, str], folder: Path) -> None:
+    def __init__(self, env: dict[str, str], folder: Path, settings: dict[str, str]) -> None:
         self.folder = folder
         command = [sys.executable, "-m", "tests.sweep.worker", str(folder)]
-        own = {**for_child(env), "UNDERSTUDY_LOOK_SECONDS": "0.05", "PYTHONPATH": str(Path(__file__).parents[2])}
+        own = {**for_child(env), **settings, "PYTHONPATH": str(Path(__file__).parents[2])}
         self._log = (folder / "worker.log").open("ab")
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=own, text=True
@@ -87,13 +92,15 @@ class Lane:
 
     def __init__(self, world: World, worker: Worker) -> None:
         self.world, self.worker = world, worker
+        self._looks: tuple[str, ...] = ()
 
     def tell(self, story: Story, kill_at: Point | None = None, *, everywhere: bool = False) -> Told:
         """The story with the worker killed at `kill_at` of its first life, and started again.
 
         `everywhere`: killed again and again, at each write that it was not killed at before, until none is left.
         """
-        started, problems, deaths, calls = time.monotonic(), list[str](), list[str](), tuple[str, ...]()
+        started, problems, deaths = time.monotonic(), list[str](), list[str]()
+        calls, looks = tuple[str, ...](), tuple[str, ...]()
         [site] = self.world.bare_sites(1)
         try:
             site.deploy_by_hand()
@@ -108,7 +115,7 @@ class Lane:
                     deaths += words
                     # A dead process's lease runs out after a minute; it is broken instead: the same, but shorter.
                     self.world.break_leases()
-                calls = tuple(words)
+                calls, looks = tuple(words), self._looks
                 if status != 0:
                     problems.append(f"the worker ended with status {status}: {told(site.record())}")
                 clients.wait_for_answers(2, by=next(iter(story.live)))
@@ -117,7 +124,7 @@ class Lane:
             problems.append(str(wrong))
         finally:
             self.world.tidy()
-        return Told(story.name, tuple(deaths), calls, tuple(problems), time.monotonic() - started)
+        return Told(story.name, tuple(deaths), calls, looks, tuple(problems), time.monotonic() - started)
 
     def _live(self, story: Story, site: Site, kill: Point | Novelty | None) -> tuple[int, list[str]]:
         """One life: its exit status, and its calls or where it died."""
@@ -130,8 +137,11 @@ class Lane:
             "alert": json.dumps(metric_alert(site.endpoint_id)) if story.alert else "",
             "approve": story.ends[0] if story.newer else "",
             "ends": list(story.ends),
+            "seconds": story.seconds,
         }
         status = self.worker.live(order)
+        seen = self.worker.folder / f"{life}.looks"
+        self._looks = tuple(seen.read_text().splitlines()) if seen.exists() else ()
         left = self.worker.folder / f"{life}.{'died' if status == KILLED else 'calls'}"
         return status, left.read_text().splitlines() if left.exists() else []
 
@@ -174,12 +184,12 @@ def _wrong(story: Story, site: Site, failures: dict[str, int]) -> list[str]:
 
 
 @contextmanager
-def lane(folder: Path) -> Iterator[Lane]:
+def lane(folder: Path, settings: dict[str, str] = IMPATIENT) -> Iterator[Lane]:
     """A lane on a new stack in `folder`. The stack's environment is this process's while it lasts."""
     with Stack(folder / ".local", app=None, settings=QUICK) as stack, pytest.MonkeyPatch.context() as environment:
         for name, value in stack.env.items():
             environment.setenv(name, value)
-        worker = Worker(stack.env, folder)
+        worker = Worker(stack.env, folder, settings)
         try:
             yield Lane(World(stack, folder / "models"), worker)
         finally:

@@ -28,6 +28,8 @@ class Story:
     """An alert fires in the canary."""
     newer: bool = False
     """Version 3 is registered while version 2 waits for approval, and is approved itself."""
+    seconds: float = 60.0
+    """The longest that the story may take."""
     history: tuple[tuple[str, str], ...] = ()
     """Version and phase of the rollouts before the last, in order."""
 

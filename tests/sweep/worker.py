@@ -2,7 +2,7 @@
 
     python -m tests.sweep.worker
     {"life": "3", "place": ["policy", "target", "endpoint"], "kill": {"call": 12, "after": true},
-     "alert": "", "approve": "", "ends": ["2", "done"]}
+     "alert": "", "approve": "", "ends": ["2", "done"], "seconds": 60}
 
 A life does what the app's doors do for one endpoint: discovery, every look that is due, an alert in the canary and an
 approval, both sent again until they were answered, as their senders do. It ends when the rollout of the last version
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from rollout.record import Record
 
 LOOK_SECONDS = 0.03
-DISCOVER_EVERY = 8
-"""Looks between two discoveries."""
-LONGEST_LIFE = 60.0
+DISCOVER_SECONDS = 0.5
 OUT_OF_TIME = 3
 HEAVY = ("azure.ai.ml", "azure.storage.blob", "azure.storage.queue", "azure.monitor.query", "azure.identity")
 NEVER = timedelta(minutes=1)
@@ -40,26 +38,33 @@ def live(order: dict[str, Any], folder: Path) -> int:
     """One life; its exit status. It leaves its calls in `<life>.calls`, or in `<life>.died` where it was killed."""
     import function_app
     from rollout.discover import discover
+    from rollout.phases import Phase
     from rollout.reconcile import look
 
     context = function_app.context()
     kept = context.store.load(*order["place"])
     phase = kept.record.phase.value if kept else "none"
     watch = Watch(_kill_at(order["kill"]), folder / f"{order['life']}.died", phase)
-    until, turn = time.monotonic() + LONGEST_LIFE, 0
-    while time.monotonic() < until:
-        if turn % DISCOVER_EVERY == 0:
+    until, discovered, looks = time.monotonic() + order["seconds"], 0.0, list[str]()
+    while (began := time.monotonic()) < until:
+        if began - discovered > DISCOVER_SECONDS:
             discover(context)
-        turn += 1
+            discovered = began = time.monotonic()
         record = look(context, *order["place"]).record
         if record is not None:
+            looks.append(f"{watch.phase} {time.monotonic() - began:.4f}")
             watch.phase = record.phase.value
+            watch.settled = record.since is not None and record.phase is not Phase.DEPLOYING
             _told(order, folder, record)
             over = record.next_look is None or record.next_look > context.clock() + NEVER
             if [record.version, record.phase.value] == order["ends"] and over:
                 (folder / f"{order['life']}.calls").write_text("\n".join(watch.calls))
+                (folder / f"{order['life']}.looks").write_text("\n".join(looks))
                 return 0
-        time.sleep(LOOK_SECONDS)
+        due = LOOK_SECONDS
+        if record is not None and record.next_look is not None:
+            due = (record.next_look - context.clock()).total_seconds()
+        time.sleep(min(max(due, LOOK_SECONDS), DISCOVER_SECONDS))
     return OUT_OF_TIME
 
 
