@@ -64,6 +64,7 @@ def context() -> "Context":
     from cloud.models import Models
     from cloud.queues import Queues
     from rollout.context import Context
+    from rollout.freezes import Freezes
     from rollout.policies import Policies
     from rollout.store import Store
 
@@ -86,6 +87,7 @@ def context() -> "Context":
         metrics=Metrics(of.metrics_url, identity),
         policies=Policies(blobs, now),
         store=Store(blobs),
+        freezes=Freezes(blobs, now, timedelta(seconds=of.look_seconds)),
         clock=now,
         new_id=lambda: uuid4().hex,
         wait=sleep,
@@ -258,6 +260,7 @@ if CONTROL:
                 unmatched=unmatched(of),
                 drift=[result for result in drift if result is not None],
                 generated=stamp(of.clock()),
+                freezes=of.freezes.active(),
             )
         )
 

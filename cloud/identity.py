@@ -1,11 +1,13 @@
-"""The app's one identity: its managed identity, on Azure and on one machine alike."""
+"""The app's one identity: its managed identity, on Azure and on one machine alike; in a shell, the person's own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
     from azure.identity import ManagedIdentityCredential
 
 
@@ -15,3 +17,12 @@ def credential(client_id: str = "") -> ManagedIdentityCredential:
     from azure.identity import ManagedIdentityCredential
 
     return ManagedIdentityCredential(client_id=client_id or None)
+
+
+def signed_in(environment: Mapping[str, str]) -> TokenCredential:
+    """Who works in a shell: the managed identity where there is one, else whoever did `az login`."""
+    if "IDENTITY_ENDPOINT" in environment:
+        return credential(environment.get("UNDERSTUDY_CLIENT_ID", ""))
+    from azure.identity import AzureCliCredential
+
+    return AzureCliCredential()

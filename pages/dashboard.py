@@ -178,6 +178,17 @@ class AlertView:
 
 
 @dataclass(frozen=True)
+class FreezeView:
+    """What somebody froze: nothing in its scope goes forward until then."""
+
+    id: str
+    scope: str
+    owner: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True)
 class DriftView:
     """The last drift measurement of one endpoint. `report` is where its report lies."""
 
@@ -201,6 +212,7 @@ class DashboardView:
     unmatched_alerts: Sequence[AlertView]
     drift: Sequence[DriftView]
     generated: str
+    freezes: Sequence[FreezeView] = ()
 
     @property
     def in_flight(self) -> Sequence[RolloutView]:

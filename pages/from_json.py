@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pages.dashboard import AlertView, DashboardView, DriftView, EvidenceView, HistoryView, RolloutView
+from pages.dashboard import AlertView, DashboardView, DriftView, EvidenceView, FreezeView, HistoryView, RolloutView
 
 Json = Mapping[str, Any]
+_FREEZE = ("id", "scope", "owner", "reason", "until")
 
 
 def dashboard_view(
@@ -17,6 +18,7 @@ def dashboard_view(
     unmatched: Sequence[Json],
     drift: Sequence[Json],
     generated: str,
+    freezes: Sequence[Json] = (),
 ) -> DashboardView:
     """`rollouts` as GET /api/rollouts/{...} answers them; `drift` are result files with their place laid over."""
     return DashboardView(
@@ -25,6 +27,7 @@ def dashboard_view(
         unmatched_alerts=[AlertView(one["at"], one["rule"], "names no endpoint of a policy") for one in unmatched],
         drift=[_drift(one) for one in drift if one.get("status") == "measured"],
         generated=generated,
+        freezes=[FreezeView(**{key: one[key] for key in _FREEZE}) for one in freezes],
     )
 
 

@@ -39,6 +39,14 @@ class Document:
     values: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
+    def place(self, path: Path) -> Place:
+        """Where `path` stands; for what is not there the key of the mapping that should have held it."""
+        place = self.values.get(path)
+        while place is None and path:
+            path = path[:-1]
+            place = self.keys.get(path) or self.values.get(path)
+        return place or Place(1, 1)
+
     def refuse(self, path: Path, place: Place, message: str) -> None:
         """Note a problem; reading goes on, so that the next one is found as well."""
         self.problems.append(Problem(self.source, place.line, place.column, dotted(path), message))

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from policy.document import Document, Path, Place, dotted
+from policy.document import Document, Path, dotted
 from policy.problems import Problem
 
 _WANTED = {
@@ -30,20 +30,9 @@ def _problem(document: Document, error: Mapping[str, Any], schema: Mapping[str, 
     path: Path = tuple(part for part in error["loc"] if part != "[key]")
     path = tuple(context["path"]) if "path" in context else (*path, *context.get("at", ()))
     message = _message(path, error, schema)
-    places = document.keys if error["type"] == "extra_forbidden" else document.values
-    place = places.get(path) or _nearest(document, path)
+    of_key = document.keys.get(path) if error["type"] == "extra_forbidden" else None
+    place = of_key or document.place(path)
     return Problem(document.source, place.line, place.column, dotted(path), message)
-
-
-def _nearest(document: Document, path: Path) -> Place:
-    """Where to look for something that is not there: the key of the mapping that should have held it."""
-    while path:
-        path = path[:-1]
-        if path in document.keys:
-            return document.keys[path]
-        if path in document.values:
-            return document.values[path]
-    return Place(1, 1)
 
 
 def _message(path: Path, error: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

@@ -13,20 +13,29 @@ from pydantic import ValidationError
 from policy.document import Document, read
 from policy.model import Policy
 from policy.problems import PolicyError, Problem
+from policy.rules import broken
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-def load(text: str | bytes, source: str) -> Policy:
-    """The policy in `text`; `source` is what problems call it, such as the file's or the blob's name."""
-    document = read(text, source)
+def load(text: str | bytes, source: str, *, rules: bool = True) -> Policy:
+    """The policy in `text`; `source` is what problems call it, such as the file's or the blob's name.
+
+    `rules` False: for a text that was loaded before, and serves a rollout in flight whatever is asked of new ones.
+    """
+    return _checked(read(text, source), rules=rules)
+
+
+def _checked(document: Document, *, rules: bool) -> Policy:
     if not isinstance(document.content, dict):
         _refuse_root(document)
     try:
         policy = Policy.model_validate(document.content)
     except ValidationError as wrong:
         raise PolicyError([*document.problems, *_explained(document, wrong.errors(include_url=False))]) from None
+    for path, message in broken(policy) if rules else ():
+        document.refuse(path, document.place(path), message)
     if document.problems:
         raise PolicyError(document.problems)
     return policy

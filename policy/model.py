@@ -83,19 +83,6 @@ class Policy(Section):
                 )
         return targets
 
-    @field_validator("gates")
-    @classmethod
-    def _a_gate_has_its_evidence(cls, gates: Gates, info: ValidationInfo) -> Gates:
-        steps: Steps = info.data.get("steps", ())
-        only_agreement = gates.error_rate is None and gates.latency_p95 is None
-        if only_agreement and steps and not any(isinstance(step, Shadow) for step in steps):
-            refuse(
-                "agreement is judged on mirrored requests, and there is no shadow step: "
-                "add one, or turn on error_rate or latency_p95",
-                at=("agreement",),
-            )
-        return gates
-
     @field_validator("export")
     @classmethod
     def _export_has_logs(cls, export: Export | None, info: ValidationInfo) -> Export | None:

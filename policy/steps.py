@@ -41,6 +41,12 @@ class _OneKey(Section):
 
     kind: ClassVar[str]
 
+    @property
+    def named(self) -> str:
+        """The step as people say it, such as `canary 10 %`."""
+        percent = getattr(self, "mirror_percent", None) or getattr(self, "traffic_percent", None)
+        return self.kind if percent is None else f"{self.kind} {percent} %"
+
     @model_validator(mode="before")
     @classmethod
     def _unwrap(cls, value: Any) -> Any:

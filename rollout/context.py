@@ -16,6 +16,7 @@ from cloud.logs import Logs
 from cloud.metrics import Metrics
 from cloud.models import Models
 from cloud.queues import Queues
+from rollout.freezes import Freezes
 from rollout.policies import Policies
 from rollout.store import Store
 
@@ -39,6 +40,7 @@ class Context:
     metrics: Metrics
     policies: Policies
     store: Store
+    freezes: Freezes
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     wait: Callable[[float], None]

@@ -14,10 +14,12 @@ from rollout.batch_verdict import judge_batch
 from rollout.capacity import with_refusal, with_size
 from rollout.decision import Decision
 from rollout.endpoint import Snapshot
+from rollout.frozen import with_freeze
 from rollout.idle import decide_idle
 from rollout.look import Look
 from rollout.mark import having_read
 from rollout.observation import AlertItem, CommandItem, Observation, VersionSeen
+from rollout.observing import in_mode, marked
 from rollout.phases import Flag, Phase
 from rollout.place import Place
 from rollout.record import Record, Tried
@@ -50,11 +52,13 @@ def decide(
     is the time between looks.
     """
     if record is None or record.terminal:
-        return decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
+        decision = decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
+        return marked(policy, decision) if decision is not None else None
+    record = in_mode(policy, policy_text, record, now)
     record = with_size(with_refusal(_taken_in(record, seen, now), now), seen.endpoint)
     record = _with_split(policy, record, seen, now)
     look = Look(policy, record, seen, now, pace)
-    return with_jobs(look, _in_flight(look))
+    return marked(policy, with_jobs(look, _in_flight(look)))
 
 
 def _in_flight(look: Look) -> Decision:
@@ -62,6 +66,7 @@ def _in_flight(look: Look) -> Decision:
     policy, seen = look.policy, look.seen
     if look.record.phase is Phase.ROLLING_BACK:
         return rolling_back(look)
+    look = with_freeze(look)
     verdict = _verdict(look)
     look = replace(look, record=_measured(look, verdict), verdict=verdict)
     cause, newer = _harm(look), _newer(look)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rollout.capacity import first_size, with_size
+from rollout.deadlines import unless_overdue
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment
 from rollout.endpoint import EndpointSeen
 from rollout.look import Enter, Look
@@ -26,7 +27,7 @@ def deploying(look: Look) -> Decision | Enter:
         return _start(look)
     if candidate.state == "Succeeded":
         if look.stopped:
-            return look.stay(look.stopped)
+            return unless_overdue(look, look.stay(look.stopped), START_WITHIN)
         return Enter(look, 0, f"deployment {candidate.name} is up")
     if candidate.state == "Failed":
         return go_back(look, f"deployment failed: {candidate.failure or 'Azure gives no reason'}", Phase.FAILED)
@@ -39,10 +40,10 @@ def deploying(look: Look) -> Decision | Enter:
 
 def _start(look: Look) -> Decision | Enter:
     """Create the candidate, unless the endpoint is not as expected; then say what was seen and wait."""
-    obstacle = _obstacle(look)
+    blocked = obstacle(look)
     endpoint = look.seen.endpoint
-    if obstacle is not None or endpoint is None:
-        return obstacle or look.stay("the endpoint could not be read")
+    if blocked is not None or endpoint is None:
+        return blocked or look.stay("the endpoint could not be read")
     usable, live = sole_live(endpoint)
     if not usable:
         live = _largest(endpoint, look.record.candidate)
@@ -72,13 +73,13 @@ def _start(look: Look) -> Decision | Enter:
     return Decision(staying, (CreateDeployment(record.candidate, record.model_id, live, instances),))
 
 
-def _obstacle(look: Look) -> Decision | None:
+def obstacle(look: Look) -> Decision | None:
     """What keeps the rollout from its start, or None."""
     endpoint, refused, short = look.seen.endpoint, look.record.refused, look.record.short
     turn = _not_its_turn(look)
     if turn is not None:
         return turn
-    if look.entered_ago > START_WITHIN:
+    if look.waited > START_WITHIN:
         why = "; ".join(look.record.reasons) or "it could not start"
         return go_back(look, f"not started within {START_WITHIN}: {why}", Phase.FAILED)
     if refused:

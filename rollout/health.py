@@ -24,6 +24,7 @@ def health(context: Context) -> tuple[bool, dict[str, Any]]:
     try:
         in_force = context.policies.refresh()
         runs = _runs(context.blobs)
+        freezes = context.freezes.active()
     except CloudError as error:
         return False, {
             "status": "unhealthy",
@@ -36,6 +37,7 @@ def health(context: Context) -> tuple[bool, dict[str, Any]]:
         "dependencies": {"storage": "ok"},
         "policies": sorted(in_force.policies),
         "policy_errors": dict(in_force.errors),
+        "freezes": freezes,
         "last_runs": runs,
         "failed_runs": failed,
         "generated": stamp(context.clock()),

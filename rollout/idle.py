@@ -20,6 +20,8 @@ from rollout.rollback import rolling_back
 from rollout.traffic import sole_live
 
 _DELETE_PACE = timedelta(seconds=30)
+_OBSERVED_PACE = timedelta(hours=1)
+"""Between two looks at what would be deleted if the policy acted."""
 
 
 def decide_idle(
@@ -33,7 +35,8 @@ def decide_idle(
     pace: timedelta,
 ) -> Decision | None:
     """A new rollout when there is a version to roll out; a rollback after `done`; else what is left to delete."""
-    if record is not None:
+    observe = policy.mode == "observe"
+    if record is not None and not observe:
         begun = _after_done(record, seen, now)
         if begun is not None:
             # The traffic is sent back in this very look.
@@ -44,7 +47,7 @@ def decide_idle(
         return _begun(place, policy_text, record, seen, version, why, now)
     if record is None:
         return None
-    return _tidied(record, seen, now, pace)
+    return _tidied(record, seen, now, pace, observe=observe)
 
 
 def _after_done(record: Record, seen: Observation, now: datetime) -> Record | None:
@@ -196,12 +199,15 @@ def _begun(
     return Decision(record.noted(now, "decision", f"rollout of version {version.version}: {why}"))
 
 
-def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta) -> Decision:
-    """Delete what failed candidates left, once its time has come and it has no traffic at all."""
+def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta, *, observe: bool) -> Decision:
+    """Delete what failed candidates left, once its time has come and it has no traffic at all.
+
+    Where the policy only observes, nothing is deleted, and what asked for the way back is only told.
+    """
     actions: list[Action] = []
     left = []
     for leftover in record.leftovers:
-        if leftover.after > now or seen.endpoint is None:
+        if leftover.after > now or seen.endpoint is None or observe:
             left.append(leftover)
             continue
         if leftover.deployment not in seen.endpoint.deployments:
@@ -217,7 +223,7 @@ def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta) -
                 actions += [SaveLogs(leftover.deployment), DeleteDeployment(leftover.deployment)]
         else:
             record = record.noted(now, "trouble", f"{leftover.deployment} is not deleted: {kept_for}")
-    record = _noted(record, record, seen, now, "; nothing to act on")
+    record = _noted(record, record, seen, now, "; only observed" if observe else "; nothing to act on")
     listed = seen.versions is not None
     updated = replace(
         having_read(record, seen),
@@ -226,7 +232,8 @@ def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta) -
         traffic=dict(seen.endpoint.traffic) if seen.endpoint else record.traffic,
         mirror=dict(seen.endpoint.mirror) if seen.endpoint else record.mirror,
     )
-    return Decision(replace(updated, next_look=_next(updated, actions, now, pace)), tuple(actions))
+    pause = _OBSERVED_PACE if observe else _DELETE_PACE
+    return Decision(replace(updated, next_look=_next(updated, actions, now, pace, pause)), tuple(actions))
 
 
 def _noted(record: Record, before: Record | None, seen: Observation, now: datetime, what_came_of_it: str) -> Record:
@@ -244,14 +251,14 @@ def _noted(record: Record, before: Record | None, seen: Observation, now: dateti
     return record
 
 
-def _next(record: Record, actions: list[Action], now: datetime, pace: timedelta) -> datetime | None:
+def _next(record: Record, actions: list[Action], now: datetime, pace: timedelta, pause: timedelta) -> datetime | None:
     if record.list_versions:
         return now + pace  # they could not be listed in this look
     times = [leftover.after for leftover in record.leftovers]
     if not times:
         return None
     # While a delete runs its time lies in the past: look again a little later.
-    return max(min(times), now + _DELETE_PACE) if actions or min(times) <= now else min(times)
+    return max(min(times), now + pause) if actions or min(times) <= now else min(times)
 
 
 def _has_traffic(endpoint: EndpointSeen, name: str) -> bool:
@@ -280,6 +287,11 @@ def model_name(model_id: str) -> str:
 def _version_of(model_id: str) -> str:
     found = _ID.search(model_id)
     return found[2] if found else ""
+
+
+def same_version(one: str, other: str) -> bool:
+    """Whether two model ids, in whichever form, mean the same version of the same model."""
+    return bool(_version_of(one)) and _version_of(one) == _version_of(other) and _same_model(one, other)
 
 
 def _same_model(one: str, other: str) -> bool:

@@ -26,6 +26,8 @@ class Look:
     now: datetime
     pace: timedelta
     verdict: Verdict | None = None
+    frozen: str = ""
+    """What freezes the rollout now, in words; nothing is frozen while it goes back."""
 
     @property
     def candidate(self) -> DeploymentSeen | None:
@@ -38,6 +40,11 @@ class Look:
     def entered_ago(self) -> timedelta:
         """Time since the present phase or step was entered."""
         return self.now - self.record.entered
+
+    @property
+    def waited(self) -> timedelta:
+        """Time since the present phase was entered, or since it was last frozen: a freeze takes nobody's chance."""
+        return self.now - max(self.record.entered, self.record.frozen_at or self.record.entered)
 
     @property
     def lasted(self) -> timedelta:
@@ -53,11 +60,10 @@ class Look:
     @property
     def stopped(self) -> str:
         """Why the rollout may not go forward, or nothing."""
-        if Flag.PAUSED in self.record.flags:
-            return "paused by a person; resume to go on"
-        if self.record.holds:
-            return f"held by {', '.join(sorted(self.record.holds))}; it goes on when that resolves or a person resumes"
-        return ""
+        paused = "paused by a person; resume to go on" if Flag.PAUSED in self.record.flags else ""
+        held = ", ".join(sorted(self.record.holds))
+        held = f"held by {held}; it goes on when that resolves or a person resumes" if held else ""
+        return "; ".join(cause for cause in (paused, self.frozen, held) if cause)
 
     def lost_candidate(self) -> str | None:
         """Why the candidate can no longer serve, once it was up; None while it can."""
@@ -75,6 +81,8 @@ class Look:
         kept = self.record.flags & {Flag.PAUSED}
         if self.record.holds:
             flags |= {Flag.HELD}
+        if self.frozen:
+            flags |= {Flag.FROZEN}
         record = replace(
             self.record,
             flags=kept | flags,

@@ -86,6 +86,17 @@ class CommandItem:
 
 
 @dataclass(frozen=True)
+class Freeze:
+    """What somebody froze. `scope`: `all`, `policy`, `policy/target` or `policy/target/endpoint`."""
+
+    id: str
+    scope: str
+    owner: str
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything one look saw. A part that was not looked at is None or empty."""
 
@@ -110,6 +121,8 @@ class Observation:
     """Why the target before this one is not yet done with the version; None when nothing is in the way."""
     earlier_failed: str | None = None
     """Why the target before this one ended without the version."""
+    freezes: tuple[Freeze, ...] | None = ()
+    """What people froze here; None: it could not be read."""
     trouble: tuple[str, ...] = ()
     """What could not be read in this look and why."""
     recalled: bool = False

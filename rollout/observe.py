@@ -18,7 +18,7 @@ from rollout.context import Context
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.evidence import EvidenceReader
 from rollout.inbox import Inbox, read_inbox
-from rollout.observation import Observation
+from rollout.observation import Freeze, Observation
 from rollout.phases import Phase
 from rollout.place import Place
 from rollout.recall import recalled
@@ -115,6 +115,7 @@ def observe(
             autoscaled=autoscaled,
             earlier_target=wait,
             earlier_failed=give_up,
+            freezes=_freezes(context, place, record, trouble),
             trouble=tuple(trouble),
         ),
         endpoint,
@@ -127,6 +128,17 @@ def _needs_endpoint(record: Record | None, inbox: Inbox, now: datetime) -> bool:
         return bool(inbox.items)
     news = bool(inbox.items) or record.list_versions or any(o.after <= now for o in record.leftovers)
     return news or not record.terminal
+
+
+def _freezes(context: Context, place: Place, record: Record | None, trouble: list[str]) -> tuple[Freeze, ...] | None:
+    """What is frozen; nothing is asked for what goes nowhere."""
+    if record is None or record.terminal or record.phase is Phase.ROLLING_BACK:
+        return ()
+    try:
+        return context.freezes.at(place)
+    except CloudError as error:
+        trouble.append(str(error))
+        return None
 
 
 def _endpoint(context: Context, place: Place, trouble: list[str]) -> tuple[Endpoint | None, dict[str, Deployment]]:

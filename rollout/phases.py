@@ -45,3 +45,4 @@ class Flag(StrEnum):
     HELD = "held"
     FROZEN = "frozen"
     QUEUED_FOR_TARGET = "queued_for_target"
+    OBSERVE = "observe"

@@ -22,6 +22,7 @@ from rollout.context import ROLLOUT_WORK, Context
 from rollout.decide import decide
 from rollout.decision import Decision
 from rollout.observe import Seen, observe
+from rollout.observing import is_observed
 from rollout.phases import TERMINAL, Phase
 from rollout.place import Place, owns
 from rollout.policies import InForce
@@ -127,12 +128,21 @@ def _patient_lease(context: Context, place: Place, deadline: datetime) -> Lease 
 
 def _found(
     context: Context, kept: Kept | None, policy: str, target: str, endpoint: str
-) -> tuple[Place, Policy, Target] | None:
-    """A rollout in flight keeps to the policy it began with, even when that is no longer in force."""
-    if kept is not None and not kept.record.terminal:
-        began = load(kept.record.policy_text, f"{policy}.yaml")
-        return find(InForce({policy: began}), policy, target, endpoint)
-    return find(context.policies.current(), policy, target, endpoint)
+) -> tuple[Place, Policy, Target, str] | None:
+    """The place, the policy in effect there, the target, and the text of the whole policy.
+
+    A rollout in flight keeps to the policy it began with, even when that is no longer in force. One that only observes
+    has begun nothing: it follows the policy in force as long as there is one.
+    """
+    flying = kept.record if kept is not None and not kept.record.terminal else None
+    if flying is None or is_observed(flying):
+        in_force = context.policies.current()
+        found = find(in_force, policy, target, endpoint)
+        if found is not None or flying is None:
+            return (*found, in_force.texts[policy]) if found is not None else None
+    began = InForce({policy: load(flying.policy_text, f"{policy}.yaml", rules=False)})
+    found = find(began, policy, target, endpoint)
+    return (*found, flying.policy_text) if found is not None else None
 
 
 def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Looked:
@@ -141,9 +151,8 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     found = _found(context, kept, place.policy, place.target, place.endpoint)
     if found is None:
         return Looked("the policy is no longer in force")
-    _, policy, target = found
+    _, policy, target, text = found
     record = kept.record if kept else None
-    text = record.policy_text if record and not record.terminal else context.policies.current().texts[place.policy]
     seen = observe(context, place, policy, target, record, quick=quick, renew=lease.renew)
     decision = decide(place, policy, text, record, seen.observation, context.clock(), pace=context.pace)
     if seen.observation.recalled and _moves(record, decision):

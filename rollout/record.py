@@ -142,6 +142,8 @@ class Record:
     """Alerts that resolved during this rollout, by alert id: their firing may arrive later than that."""
     evidence_at: datetime | None = None
     """When evidence of the present step was last read; blindness is counted from here."""
+    frozen_at: datetime | None = None
+    """When the rollout was last seen frozen; deadlines that passed meanwhile do nothing before."""
     retired: bool = False
     """The retire step is over: the deployment that was live before is deleted."""
     blocked_since: datetime | None = None

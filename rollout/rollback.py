@@ -36,7 +36,7 @@ def go_back(look: Look, cause: str, outcome: Phase) -> Decision:
         reasons=(cause,),
         flags=frozenset(),
     ).noted(look.now, "decision", f"going back: {cause}")
-    look = replace(look, record=record)
+    look = replace(look, record=record, frozen="")
     # While deploying the traffic was never ours: whatever it is now, it is not touched.
     return _gone_back(look) if deploying else rolling_back(look)
 

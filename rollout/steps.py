@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from policy.model import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
+from rollout.deadlines import unless_overdue
 from rollout.decision import Decision, DeleteDeployment
-from rollout.deploying import deploying
+from rollout.deploying import START_WITHIN
 from rollout.look import Enter, Look
+from rollout.observing import starting
 from rollout.phases import PHASE_OF_STEP, Flag, Phase
 from rollout.rollback import go_back
 from rollout.verdict import Outcome
@@ -34,6 +36,9 @@ def forward(look: Look) -> Decision:
     promote = next((c for c in look.seen.commands if c.action == "promote"), None)
     failed = look.seen.smoke is not None and not look.seen.smoke.passed
     answer: Decision | Enter
+    if promote is not None and look.frozen:
+        text = "not promoted while frozen: end the freeze and ask again"
+        promote, look = None, replace(look, record=look.record.noted(look.now, "decision", text))
     if promote is not None and look.record.phase in BEFORE_FULL and not failed:
         answer = Enter(look, _full_index(look), f"promoted by {promote.who}: {promote.reason}")
     else:
@@ -52,28 +57,28 @@ def testing(look: Look) -> Decision | Enter:
         return go_back(look, f"smoke test: {smoke.text}", Phase.FAILED)
     if look.record.passed or smoke is not None:
         if look.stopped:
-            return look.stay(look.stopped)
+            return unless_overdue(look, look.stay(look.stopped), START_WITHIN)
         return Enter(look, look.record.step + 1, smoke.text if smoke else "passed by an alert or a person")
     # The job of a batch target has its own time (sample.py); this is for one that cannot even be started.
     within = SMOKE_WITHIN + (look.policy.deployment.batch.sample_within if look.record.batch else timedelta())
-    if look.entered_ago > within:
+    if look.waited > within:
         return go_back(look, f"no smoke test could be made within {within}", Phase.FAILED)
     return look.stay("testing", *look.seen.trouble)
 
 
 def judged(look: Look) -> Decision | Enter:
     """Shadow, canary and check: the split is read back, then time and evidence are waited for."""
-    at_least, at_most = _times(look)
+    at_least, at_most, then = _times(look)
     ready = look.toward_split()
     if isinstance(ready, Decision):
-        return _unless_overdue(look, ready, at_most)
+        return unless_overdue(look, ready, at_most, then)
     safe = ready.verdict is not None and ready.verdict.outcome is Outcome.SAFE
     if ready.record.passed or (safe and ready.lasted >= at_least):
         if ready.stopped:
-            return ready.stay(ready.stopped)
+            return unless_overdue(ready, ready.stay(ready.stopped), at_most, then)
         why = "; ".join(ready.verdict.reasons) if safe and ready.verdict else "passed by an alert or a person"
         return Enter(ready, ready.record.step + 1, why)
-    return _unless_overdue(ready, ready.stay(*_waiting_for(ready, at_least)), at_most)
+    return unless_overdue(ready, ready.stay(*_waiting_for(ready, at_least)), at_most, then)
 
 
 def _waiting_for(look: Look, at_least: timedelta) -> tuple[str, ...]:
@@ -87,31 +92,20 @@ def _waiting_for(look: Look, at_least: timedelta) -> tuple[str, ...]:
     return (look.stopped, *unknown, *time_left)
 
 
-def _unless_overdue(look: Look, decision: Decision, at_most: timedelta) -> Decision:
-    """After `at_most` the rollout holds (the clock never promotes); after `failed.keep` more it goes back."""
-    over = look.entered_ago - at_most
-    if over <= timedelta():
-        return decision
-    missing = "; ".join(decision.record.reasons)
-    if over > look.policy.failed.keep:
-        return go_back(look, f"not ready by the deadline: {missing}", Phase.ROLLED_BACK)
-    reasons = (f"not ready by its deadline of {at_most}", *decision.record.reasons)
-    record = replace(decision.record, flags=decision.record.flags | {Flag.HELD}, reasons=reasons)
-    return Decision(record, decision.actions)
-
-
 def awaiting_approval(look: Look) -> Decision | Enter:
-    """A person approves, or the deadline goes back."""
+    """A person approves, or the deadline does what the step says. What was approved waits for what stops it."""
     step = _step(look, Approval)
-    if look.record.passed and not look.stopped:
+    approved = look.record.passed
+    if approved and not look.stopped:
         return Enter(look, look.record.step + 1, "approved")
-    if look.entered_ago > step.at_most:
+    if look.entered_ago > step.at_most and step.then == "rollback" and not approved:
         return go_back(look, f"nobody approved within {step.at_most}", Phase.ROLLED_BACK)
     ready = look.toward_split()
     if isinstance(ready, Decision):
-        return ready
-    left = step.at_most - look.entered_ago
-    return ready.stay(ready.stopped, f"waiting for approval, {left.total_seconds():.0f} s left")
+        return unless_overdue(look, ready, step.at_most)
+    left = max(step.at_most - look.entered_ago, timedelta())
+    waits = "approved" if approved else f"waiting for approval, {left.total_seconds():.0f} s left"
+    return unless_overdue(ready, ready.stay(ready.stopped, waits), step.at_most)
 
 
 def waiting(look: Look) -> Decision | Enter:
@@ -120,10 +114,10 @@ def waiting(look: Look) -> Decision | Enter:
     at_most = step.at_least + BLIND_WITHIN
     ready = look.toward_split()
     if isinstance(ready, Decision):
-        return _unless_overdue(look, ready, at_most)
+        return unless_overdue(look, ready, at_most)
     if (ready.record.passed or ready.lasted >= step.at_least) and not ready.stopped:
         return Enter(ready, ready.record.step + 1, f"waited {ready.lasted.total_seconds():.0f} s")
-    return _unless_overdue(ready, ready.stay(ready.stopped, f"waiting {step.at_least}"), at_most)
+    return unless_overdue(ready, ready.stay(ready.stopped, f"waiting {step.at_least}"), at_most)
 
 
 def full(look: Look) -> Decision | Enter:
@@ -134,7 +128,7 @@ def full(look: Look) -> Decision | Enter:
     step = _step(look, Full)
     ready = look.toward_split()
     if isinstance(ready, Decision):
-        return _unless_overdue(look, ready, step.bake + BLIND_WITHIN)
+        return unless_overdue(look, ready, step.bake + BLIND_WITHIN)
     over = ready.lasted - step.bake
     baked = "passed by an alert or a person" if ready.record.passed else _baked(ready, over, step.bake)
     if baked:
@@ -213,7 +207,7 @@ def _entered(enter: Enter) -> Decision | Look:
         short=None,
         flags=look.record.flags & {Flag.PAUSED},
     )
-    record = record.noted(look.now, "decision", f"{_named(steps[index])}: {enter.why}")
+    record = record.noted(look.now, "decision", f"{steps[index].named}: {enter.why}")
     seen = replace(look.seen, evidence=None, smoke=None, commands=(), trouble=())
     return replace(look, record=record, seen=seen, verdict=None)
 
@@ -245,16 +239,8 @@ def _left_out(look: Look, step: Step) -> Look:
     """The look, with a line for a step that a batch endpoint cannot take."""
     if not (look.record.batch and isinstance(step, Canary)):
         return look
-    text = f"{_named(step)} is left out: a batch endpoint has no traffic to share"
+    text = f"{step.named} is left out: a batch endpoint has no traffic to share"
     return replace(look, record=look.record.noted(look.now, "decision", text))
-
-
-def _named(step: Step) -> str:
-    if isinstance(step, Canary):
-        return f"canary {step.traffic_percent} %"
-    if isinstance(step, Shadow):
-        return f"shadow {step.mirror_percent} %"
-    return step.kind
 
 
 def _step(look: Look, kind: type[S]) -> S:
@@ -264,11 +250,12 @@ def _step(look: Look, kind: type[S]) -> S:
     return step
 
 
-def _times(look: Look) -> tuple[timedelta, timedelta]:
+def _times(look: Look) -> tuple[timedelta, timedelta, Literal["hold", "rollback"]]:
     step = look.policy.steps[look.record.step]
     if isinstance(step, Shadow | Canary):
-        return step.at_least, step.at_most
-    return timedelta(), _step(look, Check).at_most
+        return step.at_least, step.at_most, step.then
+    check = _step(look, Check)
+    return timedelta(), check.at_most, check.then
 
 
 def _full_index(look: Look) -> int:
@@ -285,7 +272,7 @@ BEFORE_FULL = (
 )
 
 FORWARD: dict[Phase, Callable[[Look], Decision | Enter]] = {
-    Phase.DEPLOYING: deploying,
+    Phase.DEPLOYING: starting,
     Phase.TESTING: testing,
     Phase.SHADOW: judged,
     Phase.CANARY: judged,

@@ -39,9 +39,7 @@ def _step_name(record: Record) -> str | None:
     if record.step < 0:
         return None
     try:
-        steps = load(record.policy_text, record.policy).at(record.target).steps
+        steps = load(record.policy_text, record.policy, rules=False).at(record.target).steps
     except PolicyError:
         return record.phase.value
-    step = steps[record.step]
-    percent = getattr(step, "mirror_percent", None) or getattr(step, "traffic_percent", None)
-    return step.kind if percent is None else f"{step.kind} {percent} %"
+    return steps[record.step].named

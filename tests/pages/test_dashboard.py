@@ -16,6 +16,7 @@ from pages.dashboard import (
     DashboardView,
     DriftView,
     EvidenceView,
+    FreezeView,
     HistoryView,
     RolloutView,
     render,
@@ -234,3 +235,11 @@ def test_importing_the_page_does_not_load_the_template_engine() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_what_is_frozen_stands_at_the_top_with_who_why_until_when_and_how_to_end_it() -> None:
+    freeze = FreezeView("year-end", "credit/production", "ann", "year-end close", "2026-12-27T08:00:00Z")
+    text = page(CANARY, view=replace(NOTHING, freezes=(freeze,))).text
+    for words in ("Frozen: credit/production", "ann", "2026-12-27 08:00:00", "year-end close", "unfreeze year-end"):
+        assert words in text
+        assert text.index(words) < text.index("In flight")

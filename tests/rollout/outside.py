@@ -189,10 +189,18 @@ class Decided:
                 assert not [name for name in self.shown.deployments if self.healthy(name) and name not in ours]
 
     def nothing_goes_forward_while_stopped(self) -> None:
-        stopped = Flag.PAUSED in self.after.flags or self.after.holds
+        frozen = self.seen.freezes is None or any(one.until > self.now for one in self.seen.freezes)
+        stopped = Flag.PAUSED in self.after.flags or self.after.holds or frozen
         if stopped and self.after.phase is not Phase.ROLLING_BACK and not self.after.terminal:
             assert not self.writes
             assert not any(isinstance(action, CreateDeployment) for action in self.decision.actions)
+        if frozen and self.before is not None and self.before.phase is not Phase.ROLLING_BACK:
+            went_on = self.after.step > self.before.step and self.after.number == self.before.number
+            assert not went_on, "nothing is entered while frozen"
+            deletes = [
+                a for a in self.decision.actions if isinstance(a, DeleteDeployment) and a.name == self.after.live
+            ]
+            assert not deletes or self.after.terminal, "the fast way back stays while frozen"
 
     def a_step_is_left_only_for_a_reason(self) -> None:
         before, after = self.before, self.after
@@ -209,7 +217,7 @@ class Decided:
             return
         end = after.step if after.phase is not Phase.DONE else len(self.policy.steps)
         for index in range(before.step + 1, end):
-            assert before.live is None, "only a first version leaves steps out"
+            assert after.live is None, "only a first version leaves steps out"
             assert not isinstance(self.policy.steps[index], Smoke | Full)
         assert self.passed or before.step < 0 or self.has_what_it_waits_for(self.policy.steps[before.step])
 

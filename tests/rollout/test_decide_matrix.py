@@ -7,7 +7,7 @@ Each cell says the next phase (left out: the same), then the actions after a `+`
     +C     creates the candidate               !      held
     +D     deletes a deployment                p      paused
     +SD    saves its log first                 q      queued for its target
-    +I     gives the candidate more instances
+    +I     gives the candidate more instances  f      frozen
 
 A column is a phase in which everything is settled (`world.standing`), except: `start` has asked for no deployment yet,
 `creating` waits for it, `first` is a first version with all traffic, and `back` has not read its write back.
@@ -65,6 +65,17 @@ command: approve                   +C        .         .         .         .    
 command: approve, an earlier step  +C        .         .         .         .         .         .         .
 command: reject                    +C        .         .         .         .         back+W    .         .
 command: retry                     +C        .         .         .         .         .         .         .
+frozen                             f         f         f         f         f         f         f         f
+frozen, not there yet              f         f         f         f         f         f         f         f
+frozen, safe, long enough          f         f         f         f         f         f         f         f
+frozen, candidate up               f         f         f         f         f         f         f         f
+frozen, promote                    f         f         f         f         f         f         f         f
+frozen, approve                    f         f         f         f         f         f         f         f
+frozen, alert: rollback            rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
+frozen, evidence: harm             rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
+frozen, newer version              supersed  supersed  supersed  back+W    back+W    back+W    back+W    back+W
+frozen, deadline and `keep` passed f         f         f         f!        f!        back+W    f!        f!
+freezes cannot be read             f         f         f         f         f         f         f         f
 candidate gone                     +C        +C        rolled    back+W    back+W    back+W    back+W    back+W
 candidate failed                   +D        failed    rolled    back+W    back+W    back+W    back+W    back+W
 candidate canceled                 +D        +D        rolled    back+W    back+W    back+W    back+W    back+W
@@ -146,6 +157,17 @@ command: approve                   .         .         .         +W        .    
 command: approve, an earlier step  .         .         .         +W        .         .         .         .
 command: reject                    .         .         .         +W        .         .         .         .
 command: retry                     .         .         .         +W        .         new       new       new
+frozen                             f         f         f         +W        .         .         .         .
+frozen, not there yet              f         f         f         +W        .         .         .         .
+frozen, safe, long enough          f         f         f         +W        .         .         .         .
+frozen, candidate up               f         f         f         +W        .         .         .         .
+frozen, promote                    f         f         f         +W        .         .         .         .
+frozen, approve                    f         f         f         +W        .         .         .         .
+frozen, alert: rollback            back+W    f         back+W    +W        back+W    .         .         .
+frozen, evidence: harm             back+W    f         back+W    +W        .         .         .         .
+frozen, newer version              f         f         f         +W        new       new       new       new
+frozen, deadline and `keep` passed f         f         f         +W        .         .         .         .
+freezes cannot be read             f         f         f         +W        .         .         .         .
 candidate gone                     back+W    .         back+W    +W        .         .         .         .
 candidate failed                   back+W    .         back+W    +W        .         .         .         .
 candidate canceled                 back+W    .         back+W    +W        .         .         .         .
@@ -270,7 +292,10 @@ def in_words(given: Given, decision: Decision) -> str:
     elif after.phase is not before.phase:
         phase = short.get(after.phase, after.phase)
     done = "".join(letter(action) for action in decision.actions)
-    flags = "".join({Flag.HELD: "!", Flag.PAUSED: "p", Flag.QUEUED_FOR_TARGET: "q"}[f] for f in sorted(after.flags))
+    flags = "".join(
+        {Flag.HELD: "!", Flag.PAUSED: "p", Flag.QUEUED_FOR_TARGET: "q", Flag.FROZEN: "f"}[f]
+        for f in sorted(after.flags)
+    )
     return f"{phase}{'+' + done if done else ''}{flags}" or "."
 
 

@@ -17,13 +17,13 @@ from policy.model import DeploymentSettings, Policy
 from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
-from rollout.observation import AlertItem, CommandItem, Smoke, VersionSeen
+from rollout.observation import AlertItem, CommandItem, Freeze, Smoke, VersionSeen
 from rollout.phases import Phase
 from rollout.record import Record
 from rollout.verdict import Evidence
 from tests.rollout.azure import Azure, Loop
 from tests.rollout.outside import Decided
-from tests.rollout.world import HARM, NOW, OLD, POLICY, SAFE, UNKNOWN, V1, alert, command, version, versions
+from tests.rollout.world import HARM, NOW, OLD, POLICY, SAFE, UNKNOWN, V1, alert, command, freeze, version, versions
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 UNJUDGED = (Phase.DEPLOYING, Phase.TESTING, Phase.ROLLING_BACK)
@@ -84,6 +84,8 @@ class Rollouts(RuleBasedStateMachine):
         self.quality = "safe"
         self.alerts: list[AlertItem] = []
         self.commands: list[CommandItem] = []
+        self.freezes: list[Freeze] = []
+        self.blind_to_freezes = False
         self.passes: set[tuple[int, int]] = set()
         """(rollout, step) that an alert or a person let pass."""
         if head_start:
@@ -157,6 +159,18 @@ class Rollouts(RuleBasedStateMachine):
         if refusal(self.loop.record, Command(action, "id", "reason")) is None:
             self.commands.append(command(action, at=self.loop.now - ago))
 
+    @rule(lasting=st.sampled_from([HOUR, DAY, 3 * DAY]))
+    def somebody_freezes(self, lasting: timedelta) -> None:
+        self.freezes.append(freeze(self.loop.now + lasting))
+
+    @rule()
+    def somebody_ends_the_freezes(self) -> None:
+        self.freezes = []
+
+    @rule()
+    def the_freezes_cannot_be_read(self) -> None:
+        self.blind_to_freezes = True
+
     # The looks.
 
     @rule()
@@ -176,6 +190,7 @@ class Rollouts(RuleBasedStateMachine):
     @rule(looks=st.integers(2, 6))
     def some_calm(self, looks: int) -> None:
         """Azure does what it is asked between looks, the candidate does well, and nobody holds anything."""
+        self.freezes = []
         for _ in range(looks):
             self.calm_look("safe", command("resume"), command("approve"))
 
@@ -200,6 +215,8 @@ class Rollouts(RuleBasedStateMachine):
             seen["evidence"] = EVIDENCE[self.quality]
         if record is not None and record.phase is Phase.TESTING and self.quality != "none":
             seen["smoke"] = Smoke(self.quality != "harm", "said the model")
+        seen["freezes"] = None if self.blind_to_freezes else tuple(self.freezes)
+        self.blind_to_freezes = False
         self.note_who_let_it_pass()
         self.alerts, self.commands, self.news = [], [], False
         decision = self.loop.look(after, **seen, **how)

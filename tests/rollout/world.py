@@ -17,7 +17,7 @@ from rollout.decide import decide
 from rollout.decision import Decision
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.names import deployment_name
-from rollout.observation import AlertItem, CommandItem, Observation, Versions, VersionSeen
+from rollout.observation import AlertItem, CommandItem, Freeze, Observation, Versions, VersionSeen
 from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Record, Split, Tried
@@ -205,6 +205,11 @@ def alert(
 def command(action: str, version: str | None = None, *, at: datetime = NOW) -> CommandItem:
     """A command that was accepted at the door, just before the look unless said."""
     return CommandItem(f"command-{action}", action, "she said so", "ann", at, version)
+
+
+def freeze(until: datetime = NOW + timedelta(hours=4), *, reason: str = "year-end close", scope: str = "all") -> Freeze:
+    """What somebody froze, for four hours more unless said."""
+    return Freeze("year-end", scope, "ann", reason, until)
 
 
 def decided(

@@ -1,0 +1,135 @@
+"""A freeze written from a shell stops the running app's rollouts, is shown, and ends: on the real storage."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cloud.blobs import Blobs
+from cloud.identity import credential
+from rollout.__main__ import main
+from rollout.freezes import Freezes
+from rollout.place import Place
+from tests.loop.policies import FULL, RETIRE, SLOW_CANARY
+from tests.loop.world import World
+
+PLACE = Place("credit", "production", "credit", "")
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def freezes(world: World, clock: Clock, fresh: timedelta = timedelta()) -> Freezes:
+    """The app's reader, on the stack's storage."""
+    return Freezes(Blobs(world.env["UNDERSTUDY_BLOB_URL"], credential()), clock, fresh)
+
+
+def test_a_frozen_rollout_waits_is_shown_and_goes_on_when_the_freeze_is_ended(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = world.live_site(steps=(SLOW_CANARY, FULL, RETIRE))
+    scope = f"{site.policy}/local"
+    assert main(["freeze", scope, "--for", "1h", "--reason", "year-end close", "--owner", "ann", "--id", "t-1"]) == 0
+    try:
+        with site.clients() as clients:
+            site.register("2")
+            held = site.wait_until("it is frozen", lambda it: it["flags"] == ["frozen"])
+            assert held["phase"] == "deploying"
+            assert "by ann: year-end close" in held["reasons"][0]
+            assert site.split() == ({"1": 100}, {})
+            assert {one["id"] for one in world.health()["freezes"]} == {"t-1"}
+            page = world.call("GET", "dashboard").text
+            assert f"Frozen: {scope}" in page
+            capsys.readouterr()
+            assert main(["freezes"]) == 0
+            assert "year-end close" in capsys.readouterr().out
+
+            assert main(["unfreeze", "t-1"]) == 0
+            site.wait_for("done", version="2")
+        assert not clients.failures
+    finally:
+        main(["unfreeze", "t-1"])
+
+
+def test_a_freeze_holds_its_scope_until_it_ends_and_is_deleted_a_day_later(world: World) -> None:
+    clock = Clock()
+    world.upload("state", "freezes/t-2.json", _body("credit/production", clock.now + timedelta(hours=1)))
+    world.upload("state", "freezes/t-3.json", _body("other", clock.now + timedelta(hours=1)))
+    reader = freezes(world, clock)
+    assert [one.id for one in reader.at(PLACE)] == ["t-2"]
+
+    clock.now += timedelta(hours=2)
+    assert reader.at(PLACE) == ()
+    assert {"t-2", "t-3"} <= {one.id for one in reader.all()}
+
+    clock.now += timedelta(days=1)
+    reader.all()
+    assert not [name for name in world.names("state", "freezes/") if name.endswith(("t-2.json", "t-3.json"))]
+
+
+def test_a_listing_serves_for_a_looks_pace(world: World) -> None:
+    clock = Clock()
+    reader = freezes(world, clock, timedelta(seconds=30))
+    assert reader.at(PLACE) == ()
+    world.upload("state", "freezes/t-4.json", _body("credit", clock.now + timedelta(hours=1)))
+    try:
+        assert reader.at(PLACE) == ()
+        clock.now += timedelta(seconds=30)
+        assert [one.id for one in reader.at(PLACE)] == ["t-4"]
+    finally:
+        reader.remove("t-4")
+
+
+def test_a_freeze_that_cannot_be_read_freezes_everything_and_says_where_it_is(world: World) -> None:
+    world.upload("state", "freezes/t-5.json", '{"scope": "credit", "owner": "ann"}')
+    reader = freezes(world, Clock())
+    try:
+        (found,) = reader.at(Place("any", "thing", "else", ""))
+        assert found.reason == "state/freezes/t-5.json cannot be read (it has no 'until'); mend it, or unfreeze t-5"
+    finally:
+        assert reader.remove("t-5")
+    assert reader.at(PLACE) == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["freeze", "a b", "--for", "1h", "--reason", "r"], "scope 'a b': write `all`, POLICY"),
+        (["freeze", "all", "--until", "2020-01-01T00:00:00Z", "--reason", "r", "--owner", "ann"], "is in the past"),
+        (["freeze", "all", "--for", "1h", "--reason", " "], "a freeze has an owner and a reason"),
+        (["freeze", "all", "--for", "1h", "--reason", "r", "--owner", "ann", "--id", "../x"], "use letters, digits"),
+        (["unfreeze", "never-was"], "there is no freeze never-was"),
+        (["unfreeze", "../policies/x"], "there is no freeze ../policies/x"),
+    ],
+)
+def test_a_freeze_that_would_stop_nothing_is_refused(
+    world: World, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert main(arguments) == 1
+    assert told in capsys.readouterr().err
+    assert not [name for name in world.names("state", "freezes/") if "x" in name]
+
+
+def test_a_freeze_is_not_overwritten_by_another_of_the_same_id(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["freeze", "nowhere", "--for", "1h", "--reason", "r", "--owner", "ann", "--id", "t-6"]
+    try:
+        assert main(command) == 0
+        assert main(command) == 1
+        assert "unfreeze it, or give another --id" in capsys.readouterr().err
+    finally:
+        main(["unfreeze", "t-6"])
+
+
+def _body(scope: str, until: datetime) -> str:
+    return json.dumps({"scope": scope, "owner": "ann", "reason": "r", "until": until.isoformat()})
