@@ -27,19 +27,32 @@ A **duration** is a whole number and a unit: `500ms`, `30s`, `15m`, `2h`, `7d`. 
 Text that looks like a number or like `true` needs quotes.
 """
 _RULES: Final = f"""\
+## What a target says for itself
+
+`steps`, `gates`, `deployment`, `alerts`, `failed`, `freeze`, `mode`, `adopt`, `keep`, `on_new_version` and
+`foreign_change` may stand under a target too. `gates` and `deployment` are laid over the policy's key by key (`null`
+turns a gate off); the others replace the policy's as a whole. Every rule below is asked of the policy in effect at each
+target.
+
 ## Rules that join keys
 
-- Steps come in the order {", ".join(ORDER)}; {", ".join(ANYWHERE)} stand anywhere before full.
+- Steps come in the order {", ".join(ORDER)}; {" and ".join(ANYWHERE[:2])} stand anywhere before full, check after the
+  first shadow or canary, for before it the new version gets no requests to be judged by.
   `full` is required; smoke, full and retire stand at most once; each canary has more traffic than the one before.
+- Time alone releases no version: before full stands a shadow, canary, check or approval; or full has a bake longer
+  than 0s, with error_rate or latency_p95 to judge it by. A smoke test and a wait do not count: the one has seen none of
+  your traffic, the other has seen nothing.
 - At least one of error_rate, latency_p95 and agreement stays on; agreement alone needs a shadow step, because it is
-  judged on mirrored requests.
+  judged on mirrored requests, and can judge neither a canary nor a check after one.
+- A batch endpoint has no split: there canary steps are passed over and count for nothing, and `load` has no effect.
 - A model name with `*` or `?` needs `{{model}}` in every endpoint's name.
 - Names of targets are unique, and no endpoint stands twice. One endpoint belongs to one policy: `check` with several
   files tells which of them could meet.
 - A batch target needs `sample`, and agreement or error_rate: its jobs are judged by their rows.
 - `drift` needs `export`; `export` needs `log_analytics_workspace_id` on every online target; `gates.drift` and
   `retrain` after drift need `drift`; an alert that does `retrain` needs `retrain`.
-- An alert rule that can never match, because an earlier one takes everything, is refused.
+- An alert rule that can never match, because an earlier one takes everything, is refused; so are freeze windows that
+  leave no time of the week free.
 """
 
 

@@ -69,6 +69,13 @@ class Decided:
         self.what_is_over_stays_over()
         self.history_only_grows()
         self.it_is_looked_at_again()
+        self.who_only_observes_does_nothing()
+
+    def who_only_observes_does_nothing(self) -> None:
+        if self.policy.mode == "observe":
+            assert not self.decision.actions
+            assert self.after.terminal or self.after.phase is Phase.DEPLOYING
+            assert self.after.terminal or Flag.OBSERVE in self.after.flags
 
     def splits_are_what_azure_allows(self) -> None:
         for write in self.writes:

@@ -18,7 +18,7 @@ from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Wa
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
 from rollout.observation import AlertItem, CommandItem, Freeze, Smoke, VersionSeen
-from rollout.phases import Phase
+from rollout.phases import Flag, Phase
 from rollout.record import Record
 from rollout.verdict import Evidence
 from tests.rollout.azure import Azure, Loop
@@ -171,6 +171,13 @@ class Rollouts(RuleBasedStateMachine):
     def the_freezes_cannot_be_read(self) -> None:
         self.blind_to_freezes = True
 
+    @rule(mode=st.sampled_from(["act", "observe"]))
+    def the_policys_mode_changes(self, mode: str) -> None:
+        """In flight only what was begun in `observe` follows the policy in force."""
+        record = self.loop.record
+        if record is None or record.terminal or Flag.OBSERVE in record.flags:
+            self.loop.policy = self.loop.policy.model_copy(update={"mode": mode})
+
     # The looks.
 
     @rule()
@@ -248,6 +255,7 @@ class Rollouts(RuleBasedStateMachine):
         """Every wait has an end: left alone with Azure at peace, a rollout that nobody holds is over some day."""
         if not hasattr(self, "loop") or self.loop.record is None:
             return
+        self.the_policys_mode_changes("act")
         self.known = [v for v in self.known if v.version == self.loop.record.version]
         self.untagged = set()
         for _ in range(40):
