@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import requests
-from azure.ai.ml.entities import ManagedOnlineDeployment, Model
+from azure.ai.ml.entities import ManagedOnlineDeployment, Model, OnlineRequestSettings
 from azure.core.exceptions import ResourceNotFoundError
 
 from tests.loop.clients import Clients, asking
@@ -76,6 +76,8 @@ class Site:
             model=f"{self._world.workspace_id}/models/{self.model}/versions/{version}",
             instance_type="Standard_F2s_v2",
             instance_count=4,
+            # Azure's default is one at a time, and 429 for whoever comes third.
+            request_settings=OnlineRequestSettings(max_concurrent_requests_per_instance=10),
         )
         deployments.begin_create_or_update(deployment).result()
         found = endpoints.get(self.endpoint)
