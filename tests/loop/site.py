@@ -209,6 +209,12 @@ class Site:
         prefix = f"{self.policy}/{TARGET}/{self.endpoint}/"
         return [name.removeprefix(prefix) for name in self._world.names("history", prefix)]
 
+    # Afterwards
+
+    def delete(self) -> None:
+        """Begin to delete the endpoint."""
+        self._world.ml.online_endpoints.begin_delete(self.endpoint)
+
 
 def _loaded(text: str) -> Json:
     found: Json = json.loads(text)

@@ -130,10 +130,18 @@ class World:
 
     # Given
 
+    def marks(self, count: int) -> list[str]:
+        """What makes the names of sites their own."""
+        return [uuid.uuid4().hex[:6] for _ in range(count)]
+
+    def look_after(self, sites: Sequence[Site]) -> None:
+        """Take these sites away when the test is over."""
+        self._sites += sites
+
     def bare_sites(self, count: int) -> list[Site]:
         """Empty endpoints that no policy names."""
-        sites = [Site(self, uuid.uuid4().hex[:6]) for _ in range(count)]
-        self._sites += sites
+        sites = [Site(self, mark) for mark in self.marks(count)]
+        self.look_after(sites)
         together(sites, self._create_endpoint)
         return sites
 
@@ -200,7 +208,7 @@ class World:
             for name in self.names("rollouts", f"{site.policy}/"):
                 self.blobs.get_blob_client("rollouts", name).delete_blob()
             with suppress(HttpResponseError):  # an operation of the rollout may be running
-                self.ml.online_endpoints.begin_delete(site.endpoint)
+                site.delete()
         self._sites.clear()
 
 

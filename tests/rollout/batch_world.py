@@ -12,7 +12,8 @@ from typing import Any
 
 from policy.load import load
 from rollout.batch_rows import Compared
-from rollout.observation import EndpointSeen, JobSeen
+from rollout.endpoint import EndpointSeen
+from rollout.observation import JobSeen
 from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Outputs, Record
