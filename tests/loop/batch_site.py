@@ -143,7 +143,7 @@ class BatchSite(Site):
             name=f"by-hand-{self.mark}",
             endpoint_name=self.endpoint,
             model=f"{self._world.workspace_id}/models/{self.model}/versions/1",
-            code_configuration=CodeConfiguration(code=str(code(self._world)), scoring_script="score.py"),
+            code_configuration=CodeConfiguration(code=str(self._code()), scoring_script="score.py"),
             environment=Environment(name="any", version="1", image="mcr.microsoft.com/any"),
             compute="cpu",
             settings=ModelBatchDeploymentSettings(
@@ -155,6 +155,13 @@ class BatchSite(Site):
         endpoint.defaults.deployment_name = deployment.name
         ml.batch_endpoints.begin_create_or_update(endpoint).result()
         return made
+
+    def _code(self) -> Path:
+        """The scoring script's folder. No two are alike: the SDK uploads equal folders to one address."""
+        folder = self._world.folder / f"code-{self.mark}"
+        folder.mkdir()
+        (folder / "score.py").write_text(f"# {self.mark}{SCRIPT}")
+        return folder
 
     # When
 
@@ -202,17 +209,8 @@ class BatchSite(Site):
         self._world.ml.batch_endpoints.begin_delete(self.endpoint)
 
 
-def code(world: World) -> Path:
-    """The scoring script's folder."""
-    folder = world.folder / "batch-code"
-    folder.mkdir(exist_ok=True)
-    (folder / "score.py").write_text(SCRIPT)
-    return folder
-
-
 def batch_sites(world: World, count: int) -> list[BatchSite]:
     """Empty batch endpoints that no policy names."""
-    code(world)
     sites = [BatchSite(world, mark) for mark in world.marks(count)]
     world.look_after(sites)
     together(sites, BatchSite.create)

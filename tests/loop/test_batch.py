@@ -58,6 +58,7 @@ def of_four_bad_versions_none_becomes_the_default_one(world: World) -> None:
 def a_first_version_is_made_from_the_policy_alone(world: World) -> None:
     [other, site] = batch_sites(world, 2)
     made = other.deploy_batch_by_hand()
+    assert made.code_configuration is not None
     site.write_batch_policy(
         deployment=(
             f"code: {{path: '{made.code_configuration.code}', scoring_script: score.py}}",
