@@ -96,7 +96,8 @@ class _Reader:
         failure, size = "", None
         if job.status == "Failed":
             failure = self.context.batch_jobs.failure(self.place.endpoint_id, job.name)
-        if job.status == "Completed" and self._writes_rows(deployment_of(self.record, whose)):
+        known = self.record.outputs is not None and job.name in self.record.outputs.jobs
+        if job.status == "Completed" and not known and self._writes_rows(deployment_of(self.record, whose)):
             size = self.context.datastores.length(output_of(job.name), workspace(self.target)) or 0
         return JobSeen(job.name, job.status, job.created, failure, job.failed, size)
 

@@ -18,6 +18,7 @@ from azure.ai.ml.entities import (
     ModelBatchDeploymentSettings,
 )
 
+from tests.loop.policies import ROLL_BACK_ON_ANY
 from tests.loop.site import ROLLOUT_SECONDS, Site
 from tests.loop.waiting import wait_until
 from tests.loop.world import World, together
@@ -32,6 +33,8 @@ STEPS = (SMOKE, SHADOW, CANARY, FULL, RETIRE)
 STORE = "azureml-blobstore"
 """Container of the workspace's default datastore."""
 ROWS = 40
+JOBS = 3
+"""On the sample, in a rollout with a smoke and a shadow step: one by itself, two to be compared."""
 
 POLICY = """\
 name: {site.policy}
@@ -53,6 +56,8 @@ failed: {{keep: {keep}}}
 gates:
   agreement: {{harm: 0.85, safe: 0.90}}
   min_requests: 20
+alerts:
+{alerts}
 """
 
 SCRIPT = """
@@ -111,21 +116,28 @@ class BatchSite(Site):
         self._world.upload(STORE, path, rows)
         return f"azureml://datastores/workspaceblobstore/paths/{path}"
 
-    def write_batch_policy(
-        self, *, steps: Sequence[str] = STEPS, keep: str = "1h", within: str = "2m", deployment: Sequence[str] = ()
+    def write_policy(
+        self,
+        *,
+        steps: Sequence[str] = STEPS,
+        alerts: Sequence[str] = ROLL_BACK_ON_ANY,
+        keep: str = "1h",
+        within: str = "2m",
+        deployment: Sequence[str] = (),
     ) -> None:
         """Upload the site's policy, as its user would."""
         text = POLICY.format(
             site=self,
             settings=self._world.stack.settings,
             steps="\n".join(f"  - {step}" for step in steps),
+            alerts="\n".join(f"  - {alert}" for alert in alerts),
             keep=keep,
             within=within,
             deployment="\n".join(f"  {line}" for line in deployment),
         )
         self._world.upload("policies", f"{self.policy}.yaml", text)
 
-    def register_batch(self, version: str, behaviour: Behaviour = Behaviour.GOOD) -> None:
+    def register(self, version: str, behaviour: StrEnum = Behaviour.GOOD) -> None:
         """A data scientist registers a version. Nobody does anything else."""
         folder = self._world.folder / self.model / version
         folder.mkdir(parents=True)
@@ -135,14 +147,15 @@ class BatchSite(Site):
             Model(name=self.model, version=version, path=folder, type="custom_model")
         )
 
-    def deploy_batch_by_hand(self) -> ModelBatchDeployment:
-        """Version 1 as the default deployment, made by an engineer with azure-ai-ml."""
-        self.register_batch("1")
+    def deploy_by_hand(self, version: str = "1", *, share: int = 100) -> None:
+        """A version as the default deployment, made by an engineer with azure-ai-ml."""
+        assert share == 100, "a batch endpoint has no shares"
+        self.register(version)
         ml = self._world.ml
         deployment = ModelBatchDeployment(
-            name=f"by-hand-{self.mark}",
+            name=f"by-hand-{self.mark}-{version}",
             endpoint_name=self.endpoint,
-            model=f"{self._world.workspace_id}/models/{self.model}/versions/1",
+            model=f"{self._world.workspace_id}/models/{self.model}/versions/{version}",
             code_configuration=CodeConfiguration(code=str(self._code()), scoring_script="score.py"),
             environment=Environment(name="any", version="1", image="mcr.microsoft.com/any"),
             compute="cpu",
@@ -150,11 +163,16 @@ class BatchSite(Site):
                 mini_batch_size=1, retry_settings=BatchRetrySettings(max_retries=0, timeout=100)
             ),
         )
-        made: ModelBatchDeployment = ml.batch_deployments.begin_create_or_update(deployment).result()
+        ml.batch_deployments.begin_create_or_update(deployment).result()
         endpoint = ml.batch_endpoints.get(self.endpoint)
         endpoint.defaults.deployment_name = deployment.name
         ml.batch_endpoints.begin_create_or_update(endpoint).result()
-        return made
+
+    def code_and_environment(self) -> tuple[str, str]:
+        """The ids of what the deployment by hand scores with."""
+        made = self._world.ml.batch_deployments.get(f"by-hand-{self.mark}-1", self.endpoint)
+        assert made.code_configuration is not None
+        return str(made.code_configuration.code), str(made.environment)
 
     def _code(self) -> Path:
         """The scoring script's folder. No two are alike: the SDK uploads equal folders to one address."""
@@ -220,9 +238,9 @@ def batch_sites(world: World, count: int) -> list[BatchSite]:
 def live_batch_sites(world: World, count: int, **policy: Any) -> list[BatchSite]:
     """Batch endpoints whose default deployment had version 1 before their policy was written."""
     sites = batch_sites(world, count)
-    together(sites, BatchSite.deploy_batch_by_hand)
+    together(sites, BatchSite.deploy_by_hand)
     for site in sites:
-        site.write_batch_policy(**policy)
+        site.write_policy(**policy)
     for site in sites:
         site.wait_until_in_force()
     return sites

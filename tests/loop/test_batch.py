@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.loop import stories
 from tests.loop.batch_site import (
     FULL,
+    JOBS,
     LONG_BAKE,
     RETIRE,
     SHADOW,
@@ -20,13 +21,13 @@ from tests.loop.world import World, together
 
 def a_version_that_scores_the_sample_like_the_default_one_takes_its_place(world: World) -> None:
     [site] = live_batch_sites(world, 1)
-    site.register_batch("2")
+    site.register("2")
     done = site.wait_for("done", version="2")
     assert phases(done) == ["deploying", "testing", "shadow", "full", "retiring", "done"]
     assert site.split() == ({"2": 100}, {})
     assert list(site.deployments().values()) == ["2"]
     assert set(site.jobs().values()) == {"Completed"}
-    assert len(site.jobs()) == 3, "one for the smoke test, two to be compared"
+    assert len(site.jobs()) == JOBS
     told = [entry["text"] for entry in done["history"]]
     assert "canary 10 % is left out: a batch endpoint has no traffic to share" in told
     assert any("40 of 40 rows had the same answer" in text for text in told)
@@ -36,7 +37,7 @@ def of_four_bad_versions_none_becomes_the_default_one(world: World) -> None:
     sites = live_batch_sites(world, 3, keep="1s")
     [stuck] = live_batch_sites(world, 1, within="3s", keep="1s")
     behaviours = (Behaviour.DIFFERS, Behaviour.ERRS, Behaviour.LEAVES_A_ROW_OUT, Behaviour.NEVER_ENDS)
-    together(list(zip([*sites, stuck], behaviours, strict=True)), lambda one: one[0].register_batch("2", one[1]))
+    together(list(zip([*sites, stuck], behaviours, strict=True)), lambda one: one[0].register("2", one[1]))
     differing, erring, partial = sites
     stopped = differing.wait_for("rolled_back", version="2")
     failed = erring.wait_for("failed", version="2")
@@ -57,16 +58,16 @@ def of_four_bad_versions_none_becomes_the_default_one(world: World) -> None:
 
 def a_first_version_is_made_from_the_policy_alone(world: World) -> None:
     [other, site] = batch_sites(world, 2)
-    made = other.deploy_batch_by_hand()
-    assert made.code_configuration is not None
-    site.write_batch_policy(
+    other.deploy_by_hand()
+    code, environment = other.code_and_environment()
+    site.write_policy(
         deployment=(
-            f"code: {{path: '{made.code_configuration.code}', scoring_script: score.py}}",
-            f"environment: '{made.environment}'",
+            f"code: {{path: '{code}', scoring_script: score.py}}",
+            f"environment: '{environment}'",
         )
     )
     site.wait_until_in_force()
-    site.register_batch("1")
+    site.register("1")
     first = site.wait_for("done", version="1")
     assert phases(first) == ["deploying", "testing", "full", "done"]
     assert site.split() == ({"1": 100}, {})
@@ -74,7 +75,7 @@ def a_first_version_is_made_from_the_policy_alone(world: World) -> None:
 
 def a_version_whose_jobs_fail_after_the_switch_is_taken_back_with_one_write(world: World) -> None:
     [site] = live_batch_sites(world, 1, steps=(SMOKE, SHADOW, LONG_BAKE, RETIRE))
-    site.register_batch("2", Behaviour.ERRS_LATER)
+    site.register("2", Behaviour.ERRS_LATER)
     site.wait_for("full", version="2")
     site.wait_for_split({"2": 100})
     site.wait_until("the switch was read back", lambda rollout: rollout["since"] is not None)
@@ -90,7 +91,7 @@ def a_version_whose_jobs_fail_after_the_switch_is_taken_back_with_one_write(worl
 
 def a_person_takes_a_version_back_after_it_is_done_while_the_old_deployment_is_up(world: World) -> None:
     [site] = live_batch_sites(world, 1, steps=(SMOKE, SHADOW, FULL))
-    site.register_batch("2")
+    site.register("2")
     site.wait_for("done", version="2")
     site.wait_for_split({"2": 100})
     assert site.command("rollback").status_code == 202

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from localcloud.environment import for_child
 from localcloud.settings import Settings
 from localcloud.supervisor import Stack
 from tests.loop.alerts import metric_alert
+from tests.loop.batch_site import JOBS, BatchSite, batch_sites
 from tests.loop.site import TARGET, Site, told
 from tests.loop.world import World
 from tests.sweep.calls import KILLED, Novelty, Point
@@ -30,6 +31,7 @@ QUICK = Settings(
     traffic_seconds=0.15,
     deployment_seconds=0.2,
     delete_seconds=0.1,
+    job_seconds=0.1,
     ingestion_seconds=0.1,
     throttling=False,
 )
@@ -101,11 +103,12 @@ class Lane:
         """
         started, problems, deaths = time.monotonic(), list[str](), list[str]()
         calls, looks = tuple[str, ...](), tuple[str, ...]()
-        [site] = self.world.bare_sites(1)
+        [site] = batch_sites(self.world, 1) if story.batch else self.world.bare_sites(1)
         try:
             site.deploy_by_hand()
             site.write_policy(steps=story.steps)
-            with site.clients() as clients, _newer_version(story, site):
+            asking = nullcontext() if story.batch else site.clients()
+            with asking as clients, _newer_version(story, site):
                 site.register("2")
                 while True:
                     how = Novelty(frozenset(deaths)) if everywhere else None if deaths else kill_at
@@ -118,8 +121,9 @@ class Lane:
                 calls, looks = tuple(words), self._looks
                 if status != 0:
                     problems.append(f"the worker ended with status {status}: {told(site.record())}")
-                clients.wait_for_answers(2, by=next(iter(story.live)))
-            problems += _wrong(story, site, dict(clients.failures))
+                if clients is not None:
+                    clients.wait_for_answers(2, by=next(iter(story.live)))
+            problems += _wrong(story, site, dict(clients.failures) if clients is not None else {})
         except AssertionError as wrong:
             problems.append(str(wrong))
         finally:
@@ -180,6 +184,8 @@ def _wrong(story: Story, site: Site, failures: dict[str, int]) -> list[str]:
         "deployed versions": (tuple(sorted(deployments.values())), story.deployed),
         "failed client requests": (failures, {}),
     }
+    if isinstance(site, BatchSite):
+        checks["jobs on the sample"] = (list(site.jobs().values()), ["Completed"] * JOBS)
     return [f"{what}: {is_} instead of {wanted}" for what, (is_, wanted) in checks.items() if is_ != wanted]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 SHADOW = "shadow: {mirror_percent: 50, at_least: 0s, at_most: 3m}"
 CANARY = "canary: {traffic_percent: 50, at_least: 0s, at_most: 3m}"
 LONG_CANARY = "canary: {traffic_percent: 50, at_least: 2m, at_most: 3m}"
+SMOKE, SAMPLE = "smoke: {}", "shadow: {mirror_percent: 1, at_least: 0s, at_most: 3m}"
 APPROVAL = "approval: {at_most: 1h}"
 FULL, RETIRE = "full: {bake: 0s}", "retire: {after: 0s}"
 
@@ -28,6 +29,8 @@ class Story:
     """An alert fires in the canary."""
     newer: bool = False
     """Version 3 is registered while version 2 waits for approval, and is approved itself."""
+    batch: bool = False
+    """The endpoint is a batch endpoint: nobody asks it, and its jobs on the sample are counted."""
     seconds: float = 60.0
     """The longest that the story may take."""
     history: tuple[tuple[str, str], ...] = ()
@@ -49,5 +52,6 @@ STORIES = {
             history=(("2", "superseded"),),
         ),
         Story("retire", (CANARY, FULL, RETIRE), ("2", "done"), {"2": 100}, ("2",)),
+        Story("batch", (SMOKE, SAMPLE, FULL, RETIRE), ("2", "done"), {"2": 100}, ("2",), batch=True),
     )
 }
