@@ -89,7 +89,10 @@ def _forward(record: Record) -> str | None:
 def _promote(record: Record) -> str | None:
     if record.phase in (Phase.FULL, Phase.RETIRING):
         return f"version {record.version} has all of the traffic already"
-    return _forward(record)
+    refused = _forward(record)
+    if refused is None and Flag.FROZEN in record.flags:
+        return "the rollout is frozen (its reasons say by whom and until when); end the freeze first"
+    return refused
 
 
 def _advance(record: Record) -> str | None:
@@ -113,7 +116,9 @@ def _resume(record: Record) -> str | None:
 
 
 def _decide_approval(record: Record) -> str | None:
-    return None if record.phase is Phase.AWAITING_APPROVAL else f"the rollout is {record.phase.value}, not waiting"
+    if record.phase is Phase.AWAITING_APPROVAL:
+        return None
+    return f"no approval is asked for: the rollout is {record.phase.value}"
 
 
 _REFUSALS = {

@@ -13,7 +13,7 @@ from policy.model import Policy
 from rollout.batch_verdict import judge_batch
 from rollout.capacity import with_refusal, with_size
 from rollout.decision import Decision
-from rollout.endpoint import Snapshot
+from rollout.foreign import with_split
 from rollout.frozen import with_freeze
 from rollout.idle import decide_idle
 from rollout.look import Look
@@ -26,11 +26,8 @@ from rollout.record import Record, Tried
 from rollout.rollback import go_back, rolling_back, superseded_in_service
 from rollout.sample import with_jobs
 from rollout.steps import BLIND_WITHIN, forward
-from rollout.traffic import is_foreign, nowhere_back, wanted
+from rollout.traffic import nowhere_back, wanted
 from rollout.verdict import Outcome, Verdict, judge
-
-FOREIGN_HOLD = "foreign-split"
-"""The hold that stands for somebody else's change of the live split; `resume` ends it."""
 
 STEP_HOLDS = (Phase.TESTING, Phase.SHADOW, Phase.CANARY, Phase.WAITING, Phase.CHECKING, Phase.FULL)
 """Phases that `advance` can pass. Never an approval."""
@@ -56,7 +53,7 @@ def decide(
         return marked(policy, decision) if decision is not None else None
     record = in_mode(policy, policy_text, record, now)
     record = with_size(with_refusal(_taken_in(record, seen, now), now), seen.endpoint)
-    record = _with_split(policy, record, seen, now)
+    record = with_split(policy, record, seen, now)
     look = Look(policy, record, seen, now, pace)
     return marked(policy, with_jobs(look, _in_flight(look)))
 
@@ -117,21 +114,6 @@ def _commanded(record: Record, command: CommandItem) -> Record:
     if action == "advance" and record.phase in (*STEP_HOLDS, Phase.RETIRING) and of_this_step:
         return replace(record, passed=True)
     return record
-
-
-def _with_split(policy: Policy, record: Record, seen: Observation, now: datetime) -> Record:
-    """The record with the split that was seen; somebody else's live split holds the rollout.
-
-    While going back nothing is held, and before the candidate is asked for the start itself looks at the split.
-    """
-    if seen.endpoint is None:
-        return record
-    ours = record.since is not None if record.phase is Phase.DEPLOYING else record.phase is not Phase.ROLLING_BACK
-    if ours and is_foreign(record, seen.endpoint, wanted(policy, record)[0]):
-        record = replace(record, holds=record.holds | {FOREIGN_HOLD})
-        record = record.noted(now, "trouble", f"somebody else set the live split to {dict(seen.endpoint.traffic)}")
-    snapshot = record.snapshot if seen.recalled else Snapshot(seen.endpoint, now)
-    return replace(record, traffic=dict(seen.endpoint.traffic), mirror=dict(seen.endpoint.mirror), snapshot=snapshot)
 
 
 def _verdict(look: Look) -> Verdict | None:

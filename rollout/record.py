@@ -144,6 +144,8 @@ class Record:
     """When evidence of the present step was last read; blindness is counted from here."""
     frozen_at: datetime | None = None
     """When the rollout was last seen frozen; deadlines that passed meanwhile do nothing before."""
+    restored: int = 0
+    """How often somebody else's split was put back in the present step."""
     retired: bool = False
     """The retire step is over: the deployment that was live before is deleted."""
     blocked_since: datetime | None = None

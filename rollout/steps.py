@@ -202,6 +202,7 @@ def _entered(enter: Enter) -> Decision | Look:
         entered=look.now,
         since=None,
         passed=False,
+        restored=0,
         evidence=(),
         evidence_at=None,
         short=None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from cloud.errors import CloudError
 from policy.match import endpoint_id, endpoint_name
 from policy.model import Policy, Target
@@ -20,16 +22,34 @@ def earlier_target(
         return None, None
     before = policy.targets[index - 1]
     kept = context.store.load(policy.name, before.name, endpoint_name(before, record.model).lower())
-    if kept is not None and kept.record.version == record.version:
-        if kept.record.phase is Phase.DONE:
+    earlier = kept.record if kept is not None else None
+    serves = (earlier is None or earlier.version != record.version) and _serves(context, before, record, trouble)
+    return its_turn(target, before.name, earlier, record, context.clock(), serves=serves)
+
+
+def its_turn(
+    target: Target, before: str, earlier: Record | None, record: Record, now: datetime, *, serves: bool
+) -> tuple[str | None, str | None]:
+    """The same, from what is known of the target `before`: its own record, or that it `serves` the version anyhow.
+
+    The soak is counted from when the target before was done; where it got the version by other hands, which nobody
+    timed, from when this rollout began.
+    """
+    version = record.version
+    same = earlier if earlier is not None and earlier.version == version else None
+    if same is not None and same.terminal and same.phase is not Phase.DONE:
+        ended = f"{same.phase.value}: {'; '.join(same.reasons)}"
+        return None, f"target {before} ended without version {version} ({ended})"
+    if serves or (same is not None and same.phase is Phase.DONE):
+        left = (same.entered if same is not None else record.started) + target.soak - now
+        if left <= timedelta():
             return None, None
-        if kept.record.terminal:
-            ended = f"{kept.record.phase.value}: {'; '.join(kept.record.reasons)}"
-            return None, f"target {before.name} ended without version {record.version} ({ended})"
-    elif _serves(context, before, record, trouble):
-        return None, None
-    state = f"at version {kept.record.version} ({kept.record.phase.value})" if kept else "without a rollout yet"
-    return f"waits for target {before.name}, which is {state}", None
+        return (
+            f"soaks: version {version} is live at target {before}, {left.total_seconds():.0f} s more to be seen",
+            None,
+        )
+    state = f"at version {earlier.version} ({earlier.phase.value})" if earlier is not None else "without a rollout yet"
+    return f"waits for target {before}, which is {state}", None
 
 
 def _serves(context: Context, target: Target, record: Record, trouble: list[str]) -> bool:

@@ -173,6 +173,8 @@ class Decided:
         before = self.before
         if before is None or before.terminal or before.phase in (Phase.DEPLOYING, Phase.ROLLING_BACK):
             return
+        if self.policy.foreign_change == "restore" and before.restored < 3:
+            return
         known = (before.traffic, before.asked[0] if before.asked else None, self.goal(before))
         if self.seen.endpoint is not None and self.shown.traffic not in known:
             assert not self.writes or self.after.phase is Phase.ROLLING_BACK

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from policy.model import DeploymentSettings, Policy
-from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
+from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Then, Wait
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
 from rollout.observation import AlertItem, CommandItem, Freeze, Smoke, VersionSeen
@@ -29,6 +29,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 UNJUDGED = (Phase.DEPLOYING, Phase.TESTING, Phase.ROLLING_BACK)
 AGES = st.sampled_from([timedelta(), timedelta(), HOUR])
 BY_HAND = "by-hand"
+THENS: tuple[Then, ...] = ("hold", "rollback")
 EVIDENCE: dict[str, Evidence | None] = {"none": None, "safe": SAFE, "unknown": UNKNOWN, "harm": HARM}
 
 
@@ -41,7 +42,8 @@ def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
         spine.append(Shadow(mirror_percent=draw(st.integers(1, 50)), at_least=HOUR))
     spine += [Canary(traffic_percent=percent) for percent in percents]
     steps: list[Step] = []
-    between = st.sampled_from([None, None, Approval(), Wait(at_least=HOUR), Check()])
+    then: Then = draw(st.sampled_from(THENS))
+    between = st.sampled_from([None, None, Approval(then=then), Wait(at_least=HOUR), Check(then=then)])
     for step in spine:
         steps.append(step)
         if (extra := draw(between)) is not None:
@@ -53,18 +55,20 @@ def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
 
 
 policies = st.builds(
-    lambda steps, count, adopt, newer: POLICY.model_copy(
+    lambda steps, count, adopt, newer, foreign: POLICY.model_copy(
         update={
             "steps": steps,
             "deployment": DeploymentSettings(instance_count=count),
             "adopt": adopt,
             "on_new_version": newer,
+            "foreign_change": foreign,
         }
     ),
     step_lists(),
     st.sampled_from([None, None, 1, 4]),
     st.booleans(),
     st.sampled_from(["supersede", "queue", "ignore"]),
+    st.sampled_from(["hold", "restore"]),
 )
 
 

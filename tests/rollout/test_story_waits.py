@@ -6,19 +6,22 @@ from datetime import timedelta
 
 import pytest
 
+from policy.model import Policy
 from rollout.observation import Smoke
 from rollout.phases import Flag, Phase
 from tests.rollout.journey import (
     DAY,
     HOUR,
     WELL,
+    awaiting_approval,
+    checking,
     deployed,
     in_canary,
     in_shadow,
     old_is_live,
     registered,
 )
-from tests.rollout.world import NEW, OLD, SAFE, UNKNOWN, V1, V2, alert, command
+from tests.rollout.world import NEW, OLD, POLICY, SAFE, UNKNOWN, V1, V2, alert, command
 
 
 def test_somebody_elses_split_holds_the_rollout_until_a_person_resumes() -> None:
@@ -197,3 +200,41 @@ def test_a_write_is_told_once_in_the_history_however_often_it_is_repeated() -> N
         f"asked for live {{'{OLD}': 100}}, mirror {{'{NEW}': 20}}",
         "the split was read back",
     ]
+
+
+def then(kind: str, outcome: str) -> Policy:
+    """The policy whose steps of this kind say what their deadline does."""
+    steps = [step.model_copy(update={"then": outcome}) if step.kind == kind else step for step in POLICY.steps]
+    return POLICY.model_copy(update={"steps": tuple(steps)})
+
+
+@pytest.mark.parametrize("step", ["shadow", "canary", "check"])
+def test_a_step_that_says_so_goes_back_at_its_deadline_without_holding(step: str) -> None:
+    loop = {"shadow": in_shadow, "canary": in_canary, "check": checking}[step]()
+    loop.policy = then(step, "rollback")
+    loop.look(timedelta(hours=25), evidence=UNKNOWN)
+    assert loop.phase() is Phase.ROLLING_BACK
+
+
+def test_an_approval_that_says_so_holds_at_its_deadline_may_still_be_given_and_ends_later() -> None:
+    late = awaiting_approval()
+    late.policy = then("approval", "hold")
+    late.look(timedelta(days=2, hours=1))
+    assert late.record is not None
+    assert (late.phase(), late.record.flags) == (Phase.AWAITING_APPROVAL, frozenset({Flag.HELD}))
+    late.look(commands=(command("approve"),))
+    assert late.phase() is Phase.WAITING
+
+    forgotten = awaiting_approval()
+    forgotten.policy = then("approval", "hold")
+    forgotten.look(timedelta(days=3, hours=1))
+    assert forgotten.phase() is Phase.ROLLING_BACK
+
+
+def test_a_candidate_that_is_ready_but_paused_is_not_kept_for_ever() -> None:
+    for loop in (deployed(registered(old_is_live(), V1, V2)), in_shadow()):
+        loop.look(commands=(command("pause"),), smoke=WELL)
+        for _ in range(4):
+            loop.look(DAY, evidence=SAFE, smoke=WELL)
+        loop.until_read_back()
+        assert loop.phase() is Phase.ROLLED_BACK
