@@ -19,7 +19,7 @@ from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.evidence import EvidenceReader
 from rollout.inbox import Inbox, read_inbox
 from rollout.observation import Freeze, Observation
-from rollout.phases import Phase
+from rollout.phases import JUDGED, Phase
 from rollout.place import Place
 from rollout.recall import recalled
 from rollout.record import Record
@@ -28,16 +28,6 @@ from rollout.targets import earlier_target
 from rollout.traffic import wanted
 from rollout.verdict import Evidence
 from rollout.versions import list_versions
-
-JUDGED = (
-    Phase.SHADOW,
-    Phase.CANARY,
-    Phase.AWAITING_APPROVAL,
-    Phase.WAITING,
-    Phase.CHECKING,
-    Phase.FULL,
-    Phase.RETIRING,
-)
 
 LONGEST_WARM_UP = timedelta(minutes=1)
 

@@ -26,6 +26,19 @@ class Phase(StrEnum):
 
 TERMINAL = frozenset({Phase.DONE, Phase.ROLLED_BACK, Phase.SUPERSEDED, Phase.FAILED})
 
+JUDGED = frozenset(
+    {
+        Phase.SHADOW,
+        Phase.CANARY,
+        Phase.AWAITING_APPROVAL,
+        Phase.WAITING,
+        Phase.CHECKING,
+        Phase.FULL,
+        Phase.RETIRING,
+    }
+)
+"""Phases in which the split stands still and harm is looked for in the requests."""
+
 PHASE_OF_STEP = {
     "smoke": Phase.TESTING,
     "shadow": Phase.SHADOW,

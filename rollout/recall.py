@@ -9,20 +9,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from rollout.endpoint import Snapshot
-from rollout.phases import Phase
+from rollout.phases import JUDGED, Phase
 from rollout.record import Record
 
-STANDING_STILL = frozenset(
-    {
-        Phase.SHADOW,
-        Phase.CANARY,
-        Phase.AWAITING_APPROVAL,
-        Phase.WAITING,
-        Phase.CHECKING,
-        Phase.FULL,
-        Phase.RETIRING,
-    }
-)
 RETIRING_TIMES = 6
 """While only the old deployment is waited for, memory lasts so many times longer."""
 
@@ -35,7 +24,7 @@ def recalled(record: Record | None, now: datetime, lasts: timedelta, *, news: bo
     """
     if record is None or record.snapshot is None or record.since is None or news:
         return None
-    if record.phase not in STANDING_STILL or record.refused:
+    if record.phase not in JUDGED or record.refused:
         return None
     endpoint = record.snapshot.endpoint
     if endpoint.busy or any(one.state != "Succeeded" for one in endpoint.deployments.values()):

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from localcloud.eventgrid import filters as advanced
 from localcloud.eventgrid.events import CLOUD_EVENTS, EVENT_GRID
-from localcloud.eventgrid.hub import Hub, Subscription
+from localcloud.eventgrid.hub import Hub
+from localcloud.eventgrid.subscription import Subscription
 from localcloud.eventgrid.webhook import HandshakeFailed, Webhook
 from localcloud.seams import AzureError, Json
 

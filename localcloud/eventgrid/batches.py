@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from localcloud.eventgrid.events import Event
 
 if TYPE_CHECKING:
-    from localcloud.eventgrid.hub import Subscription
+    from localcloud.eventgrid.subscription import Subscription
 
 
 class Batches:

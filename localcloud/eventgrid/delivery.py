@@ -24,7 +24,7 @@ from localcloud.eventgrid.webhook import NO_ANSWER, Webhook, content_type
 from localcloud.seams import Cloud, utc_now
 
 if TYPE_CHECKING:
-    from localcloud.eventgrid.hub import Subscription
+    from localcloud.eventgrid.subscription import Subscription
 
 _HOUR = 3600.0
 #: Seconds of Azure's clock before each further try; the last one repeats.

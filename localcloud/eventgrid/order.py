@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localcloud.eventgrid.hub import Subscription
+    from localcloud.eventgrid.subscription import Subscription
 
 
 class Order:

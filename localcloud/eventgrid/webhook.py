@@ -13,7 +13,7 @@ from localcloud.eventgrid.events import CLOUD_EVENTS
 from localcloud.seams import Json
 
 if TYPE_CHECKING:
-    from localcloud.eventgrid.hub import Subscription
+    from localcloud.eventgrid.subscription import Subscription
 
 _ANSWER_SECONDS = 30.0
 #: In place of a status.

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from rollout.endpoint import Snapshot
-from rollout.phases import Phase
-from rollout.recall import RETIRING_TIMES, STANDING_STILL, recalled
+from rollout.phases import JUDGED, Phase
+from rollout.recall import RETIRING_TIMES, recalled
 from rollout.record import Record
 from tests.rollout.world import NEW, NOW, OLD, SPLITS, decided, endpoint, standing
 
@@ -22,13 +22,13 @@ def remembering(phase: Phase, *, read: timedelta = A_MINUTE, new: str = "Succeed
     return standing(phase, snapshot=Snapshot(endpoint(*SPLITS[phase], new=new), NOW - read))
 
 
-@pytest.mark.parametrize("phase", sorted(STANDING_STILL))
+@pytest.mark.parametrize("phase", sorted(JUDGED))
 def test_in_a_phase_that_stands_still_what_was_read_a_minute_ago_is_good_enough(phase: Phase) -> None:
     record = remembering(phase)
     assert recalled(record, NOW, LASTS, news=False) is record.snapshot
 
 
-@pytest.mark.parametrize("phase", sorted(set(Phase) - STANDING_STILL))
+@pytest.mark.parametrize("phase", sorted(set(Phase) - JUDGED))
 def test_in_every_other_phase_the_endpoint_is_read(phase: Phase) -> None:
     assert recalled(remembering(phase), NOW, LASTS, news=False) is None
 
