@@ -81,6 +81,10 @@ class Deployment:
         """How many machines it has; autoscale may have changed what was asked for."""
         return int((self.body.get("sku") or {}).get("capacity") or 1)
 
+    def tag(self, name: str) -> str:
+        """A tag's value; empty when it has none of that name."""
+        return str((self.body.get("tags") or {}).get(name) or "")
+
     @property
     def operation(self) -> str:
         """URL of its latest operation, kept by Azure in the resource itself."""

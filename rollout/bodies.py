@@ -13,12 +13,15 @@ from typing import Any
 from cloud.endpoints import identity
 from cloud.errors import Permanent
 from policy.model import DeploymentSettings
+from rollout.names import settings_digest
 
 Json = dict[str, Any]
 
 _MADE_BY_AZURE = ("provisioningState", "properties")
 TAG = "understudy"
 """Tag on deployments that Understudy made; its value is the policy's name."""
+MADE_BY = "understudy-settings"
+"""Tag that tells by which `deployment` settings it was made."""
 
 
 def candidate_body(
@@ -57,7 +60,7 @@ def candidate_body(
         limits["maxConcurrentRequestsPerInstance"] = settings.max_concurrent_requests_per_instance
     if limits:
         properties["requestSettings"] = {**(properties.get("requestSettings") or {}), **limits}
-    body["tags"] = {**(body.get("tags") or {}), TAG: policy}
+    body["tags"] = {**(body.get("tags") or {}), TAG: policy, MADE_BY: settings_digest(settings)}
     return body
 
 

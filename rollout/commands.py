@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rollout.bad_input import BadInput, parsed, text_at
 from rollout.phases import Flag, Phase
 from rollout.record import Record
+from rollout.returning import slow_note
 
 ACTIONS = ("start", "promote", "advance", "rollback", "pause", "resume", "approve", "reject", "retry")
 
@@ -72,9 +73,11 @@ def _rollback(record: Record) -> str | None:
     if record.phase is Phase.DONE:
         if record.live is None:
             return "this is the first version: there is nothing to go back to"
-        if record.retired:
+        if record.retired and not record.earlier:
             return f"deployment {record.live} was deleted when it retired; `start` an earlier version instead"
         return None
+    if _returns_slowly(record):
+        return f"version {record.version} is being deployed again to go back to; `reject` calls that off"
     return f"the rollout is over ({record.phase.value})" if record.terminal else None
 
 
@@ -121,6 +124,21 @@ def _decide_approval(record: Record) -> str | None:
     return f"no approval is asked for: the rollout is {record.phase.value}"
 
 
+def _reject(record: Record) -> str | None:
+    return None if _returns_slowly(record) else _decide_approval(record)
+
+
+def _returns_slowly(record: Record) -> bool:
+    """Whether a version is being deployed again, and has no traffic yet."""
+    return record.kind == "rollback" and record.phase in (Phase.DEPLOYING, Phase.TESTING)
+
+
+def note(record: Record | None, command: Command) -> str:
+    """What the person who gave an accepted command should know, or nothing."""
+    slow = record is not None and record.phase is Phase.DONE and record.retired
+    return slow_note(record) if record is not None and slow and command.action == "rollback" else ""
+
+
 _REFUSALS = {
     "start": _start,
     "retry": _retry,
@@ -130,5 +148,5 @@ _REFUSALS = {
     "pause": _pause,
     "resume": _resume,
     "approve": _decide_approval,
-    "reject": _decide_approval,
+    "reject": _reject,
 }

@@ -23,6 +23,7 @@ from rollout.observing import in_mode, marked
 from rollout.phases import Flag, Phase
 from rollout.place import Place
 from rollout.record import Record, Tried
+from rollout.returning import harm_while_returning
 from rollout.rollback import go_back, rolling_back, superseded_in_service
 from rollout.sample import with_jobs
 from rollout.steps import BLIND_WITHIN, forward
@@ -70,7 +71,7 @@ def _in_flight(look: Look) -> Decision:
     if cause is not None and newer is not None and seen.endpoint and nowhere_back(look.record, seen.endpoint):
         return superseded_in_service(look, cause, newer.version)
     if cause is not None:
-        return go_back(look, cause, Phase.ROLLED_BACK)
+        return go_back(look, cause, Phase.FAILED if look.record.kind == "rollback" else Phase.ROLLED_BACK)
     if newer is not None and policy.on_new_version == "supersede":
         return _superseded(look, newer.version)
     if newer is not None and policy.on_new_version == "ignore":
@@ -140,6 +141,8 @@ def _measured(look: Look, verdict: Verdict | None) -> Record:
 
 def _harm(look: Look) -> str | None:
     """Why the traffic must go back now, or None. Every phase asks this before anything else."""
+    if look.record.kind == "rollback":
+        return harm_while_returning(look)
     for alert in look.seen.alerts:
         if alert.action == "rollback":
             return f"alert {alert.rule} {'fired' if alert.fired else 'resolved'}"

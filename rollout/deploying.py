@@ -10,7 +10,9 @@ from rollout.deadlines import unless_overdue
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment
 from rollout.endpoint import EndpointSeen
 from rollout.look import Enter, Look
+from rollout.model_ids import version_of
 from rollout.phases import Flag, Phase
+from rollout.record import Record, Served
 from rollout.rollback import go_back
 from rollout.traffic import sole_live
 
@@ -18,6 +20,7 @@ START_WITHIN = timedelta(hours=24)
 """How long a rollout waits for its endpoint to be as expected before it fails."""
 DEPLOY_WITHIN = timedelta(hours=1)
 """Azure has been seen to sit in Creating for 45 minutes before it says that a container failed."""
+MOST_SERVED = 10
 
 
 def deploying(look: Look) -> Decision | Enter:
@@ -28,7 +31,8 @@ def deploying(look: Look) -> Decision | Enter:
     if candidate.state == "Succeeded":
         if look.stopped:
             return unless_overdue(look, look.stay(look.stopped), START_WITHIN)
-        return Enter(look, 0, f"deployment {candidate.name} is up")
+        up = replace(look, record=replace(look.record, deploy_seconds=look.lasted.total_seconds()))
+        return Enter(up, 0, f"deployment {candidate.name} is up")
     if candidate.state == "Failed":
         return go_back(look, f"deployment failed: {candidate.failure or 'Azure gives no reason'}", Phase.FAILED)
     if look.lasted > DEPLOY_WITHIN:
@@ -63,7 +67,7 @@ def _start(look: Look) -> Decision | Enter:
     if look.seen.autoscaled is None:
         return look.stay("the autoscale settings could not be read", *look.seen.trouble, after=look.pace * 5)
     record = replace(look.record, live=live, since=look.now, autoscaled=look.seen.autoscaled)
-    record = with_size(record, endpoint)
+    record = with_size(_with_served(record, endpoint), endpoint)
     if candidate is not None:
         return deploying(replace(look, record=record))
     if look.record.since is None:
@@ -71,6 +75,16 @@ def _start(look: Look) -> Decision | Enter:
     staying = replace(look, record=record).stay(f"creating deployment {record.candidate}").record
     instances = first_size(look.policy, record)
     return Decision(staying, (CreateDeployment(record.candidate, record.model_id, live, instances),))
+
+
+def _with_served(record: Record, endpoint: EndpointSeen) -> Record:
+    """The record with what is live now first among what served here; the newest ten are remembered."""
+    live = endpoint.deployments.get(record.live or "")
+    if live is None or not live.model:
+        return record
+    served = Served(version_of(live.model), live.model, live.name)
+    others = (one for one in record.earlier if one.model_id.lower() != live.model.lower())
+    return replace(record, earlier=(served, *others)[:MOST_SERVED])
 
 
 def obstacle(look: Look) -> Decision | None:

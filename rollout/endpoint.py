@@ -22,6 +22,8 @@ class DeploymentSeen:
     writes_rows: bool = True
     """Of a batch deployment: whether its jobs write one file of rows."""
     instances: int = 1
+    made_by: str = ""
+    """Which `deployment` settings of a policy it was made by, if it was made by us."""
 
     @property
     def healthy(self) -> bool:

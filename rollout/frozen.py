@@ -30,7 +30,12 @@ def covers(scope: str, place: Place) -> bool:
 
 
 def with_freeze(look: Look) -> Look:
-    """The look with what freezes it now, and the record with the time when that was last so."""
+    """The look with what freezes it now, and the record with the time when that was last so.
+
+    A slow way back is a way back: nothing freezes it.
+    """
+    if look.record.kind == "rollback":
+        return look
     found = sorted(_now(look.policy, look.seen.freezes, look.now))
     record, was = look.record, Flag.FROZEN in look.record.flags
     if found:

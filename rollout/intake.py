@@ -177,7 +177,9 @@ def take_command(
     if stored["refused"] is not None:
         return Answer(409, {"id": command.id, "error": stored["refused"]})
     context.queues.send(ROLLOUT_WORK, place.message)
-    return Answer(202, {"id": command.id, "action": action, "accepted": True, **place.message})
+    note = commands.note(kept.record if kept else None, command)
+    told = {"note": note} if note else {}
+    return Answer(202, {"id": command.id, "action": action, "accepted": True, **told, **place.message})
 
 
 def _place(context: Context, policy: str, target: str, endpoint: str) -> Place | None:

@@ -14,6 +14,7 @@ from cloud.endpoints import Deployment, Endpoint
 from cloud.errors import CloudError
 from policy.model import Full, Policy, Target
 from rollout.batch_observe import TrialSeen, read_trial
+from rollout.bodies import MADE_BY
 from rollout.context import Context
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.evidence import EvidenceReader
@@ -152,7 +153,7 @@ def _endpoint_seen(
     def seen(one: Deployment) -> DeploymentSeen:
         asks = record is not None and one.name == record.candidate and not record.terminal
         failure = context.endpoints.failure(one) if asks and one.state in ("Failed", "Canceled") else ""
-        return DeploymentSeen(one.name, one.state, one.model, failure, one.writes_rows, one.instances)
+        return DeploymentSeen(one.name, one.state, one.model, failure, one.writes_rows, one.instances, one.tag(MADE_BY))
 
     return EndpointSeen(
         endpoint.state,

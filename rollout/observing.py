@@ -13,8 +13,8 @@ from datetime import datetime
 from policy.model import Policy
 from rollout.decision import Decision
 from rollout.deploying import deploying, obstacle
-from rollout.idle import same_version
 from rollout.look import Enter, Look
+from rollout.model_ids import same_version
 from rollout.phases import Flag
 from rollout.record import Record
 from rollout.traffic import sole_live

@@ -47,6 +47,23 @@ class Tried:
 
 
 @dataclass(frozen=True)
+class Served:
+    """A version that had all live traffic here, and the deployment that served it."""
+
+    version: str
+    model_id: str
+    deployment: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A way back that was asked for and needs the list of versions: why, and since when."""
+
+    cause: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Shortage:
     """Instances that Azure refused for want of quota: why, how often in a row, and when they are asked for again."""
 
@@ -161,6 +178,13 @@ class Record:
     autoscaled: bool = False
     """Autoscale moves the live deployment's instances; its settings are carried to the candidate."""
     short: Shortage | None = None
+    earlier: tuple[Served, ...] = ()
+    """What had all live traffic here before, newest first: where a rollback may go when the deployment is gone."""
+    kept: tuple[str, ...] = ()
+    """Deployments that were retired and stay up, as `keep` says, newest first."""
+    deploy_seconds: float = 0.0
+    """How long the last deployment took to come up: what a slow way back will take."""
+    wish: Wish | None = None
 
     @property
     def terminal(self) -> bool:

@@ -13,11 +13,12 @@ from typing import Literal, TypeVar
 
 from policy.model import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
 from rollout.deadlines import unless_overdue
-from rollout.decision import Decision, DeleteDeployment
+from rollout.decision import Decision
 from rollout.deploying import START_WITHIN
 from rollout.look import Enter, Look
 from rollout.observing import starting
 from rollout.phases import PHASE_OF_STEP, Flag, Phase
+from rollout.retiring import finish, retiring
 from rollout.rollback import go_back
 from rollout.verdict import Outcome
 
@@ -25,8 +26,6 @@ S = TypeVar("S", Approval, Wait, Full, Retire, Check)
 
 
 SMOKE_WITHIN = timedelta(minutes=15)
-RETIRING_PACES = 10
-"""A version that was baked is looked at so many times less often while the old deployment is kept."""
 BLIND_WITHIN = timedelta(hours=24)
 """How long a bake waits for evidence: without any the traffic goes back, with too little the rollout goes on."""
 
@@ -145,8 +144,8 @@ def _baked(look: Look, over: timedelta, bake: timedelta) -> str:
     """Why the bake is over, or nothing while it is not; `over` is how long it has lasted beyond `bake`."""
     if over < timedelta():
         return ""
-    if look.record.live is None:
-        # A first version has nothing to be compared with and nothing to go back to.
+    if look.record.live is None or look.record.kind == "rollback":
+        # Nothing to be compared with: a first version has nothing beside it, a slow way back what was found bad.
         return "the bake is over"
     if look.verdict is None:
         return ""
@@ -158,34 +157,6 @@ def _baked(look: Look, over: timedelta, bake: timedelta) -> str:
         # Waiting longer would show no more: there was no harm, and going on takes nothing from anybody.
         return f"the bake is over without a verdict: {found}"
     return ""
-
-
-def retiring(look: Look) -> Decision | Enter:
-    """Delete the old deployment when its time has come; done when it is gone."""
-    step = _step(look, Retire)
-    old = look.record.live
-    endpoint = look.seen.endpoint
-    if endpoint is None:
-        return look.stay("the endpoint could not be read")
-    if old is None or old not in endpoint.deployments:
-        return finish(replace(look, record=replace(look.record, retired=True)), "the old deployment is gone")
-    ready = look.toward_split()
-    if isinstance(ready, Decision):
-        return ready
-    if ready.stopped:
-        return ready.stay(ready.stopped)
-    left = step.after - ready.entered_ago
-    if left > timedelta() and not ready.record.passed:
-        reason = f"deployment {old} is kept for {left.total_seconds():.0f} s more"
-        return ready.stay(reason, after=min(left, ready.pace * RETIRING_PACES))
-    if endpoint.deployments[old].state == "Deleting":
-        return ready.stay(f"deployment {old} is being deleted")
-    if endpoint.busy:
-        # What runs may be a write that gives the old deployment traffic.
-        return ready.stay("another operation is running on the endpoint")
-    record = ready.record.noted(ready.now, "write", f"asked to delete deployment {old}")
-    staying = replace(ready, record=record).stay(f"deleting deployment {old}")
-    return Decision(staying.record, (DeleteDeployment(old),))
 
 
 def _entered(enter: Enter) -> Decision | Look:
@@ -213,27 +184,14 @@ def _entered(enter: Enter) -> Decision | Look:
     return replace(look, record=record, seen=seen, verdict=None)
 
 
-def finish(look: Look, why: str) -> Decision:
-    """The rollout is done."""
-    reason = f"version {look.record.version} has all live traffic"
-    record = replace(
-        look.record,
-        phase=Phase.DONE,
-        entered=look.now,
-        flags=frozenset(),
-        holds=frozenset(),
-        reasons=(reason,),
-        list_versions=True,
-        next_look=look.now,
-    )
-    return Decision(record.noted(look.now, "decision", f"done: {why}"))
-
-
 def _applies(look: Look, step: Step) -> bool:
-    """A first version has no live traffic to mirror, share or retire: it is tested and gets all of it."""
+    """A first version has no live traffic to mirror, share or retire: it is tested and gets all of it.
+
+    A version that is deployed again to go back to had its steps before.
+    """
     if look.record.batch and isinstance(step, Canary):
         return False
-    return look.record.live is not None or step.kind in ("smoke", "full")
+    return (look.record.live is not None and look.record.kind == "rollout") or step.kind in ("smoke", "full")
 
 
 def _left_out(look: Look, step: Step) -> Look:

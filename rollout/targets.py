@@ -8,7 +8,7 @@ from cloud.errors import CloudError
 from policy.match import endpoint_id, endpoint_name
 from policy.model import Policy, Target
 from rollout.context import Context
-from rollout.idle import model_name
+from rollout.model_ids import model_name
 from rollout.phases import Phase
 from rollout.record import Record
 
@@ -18,7 +18,8 @@ def earlier_target(
 ) -> tuple[str | None, str | None]:
     """(why to wait for the target before this one, why to give up because of it); both None: go on."""
     index = [one.name for one in policy.targets].index(target.name)
-    if record is None or record.phase is not Phase.DEPLOYING or index == 0:
+    begins = record is not None and record.phase is Phase.DEPLOYING and record.kind == "rollout"
+    if record is None or not begins or index == 0:
         return None, None
     before = policy.targets[index - 1]
     kept = context.store.load(policy.name, before.name, endpoint_name(before, record.model).lower())

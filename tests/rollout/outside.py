@@ -121,6 +121,8 @@ class Decided:
         before = self.before
         if before is None or before.terminal or before.phase is Phase.ROLLING_BACK:
             return False
+        if before.kind == "rollback":
+            return self.harm_on_the_slow_way_back(before)
         lost = self.seen.endpoint is not None and not self.healthy(before.candidate)
         listed = self.seen.versions
         return (
@@ -131,6 +133,13 @@ class Decided:
             or (lost and before.phase is not Phase.DEPLOYING)
             or (listed is not None and before.kind == "rollout" and before.version not in listed.eligible)
         )
+
+    def harm_on_the_slow_way_back(self, before: Record) -> bool:
+        """It is given up only by a person's word, or when its deployment is lost."""
+        word = "reject" if before.phase in (Phase.DEPLOYING, Phase.TESTING) else "rollback"
+        lost = self.seen.endpoint is not None and not self.healthy(before.candidate)
+        called_off = any(one.action == word for one in self.seen.commands)
+        return called_off or (lost and before.phase is not Phase.DEPLOYING)
 
     def there_is_a_way_back(self) -> bool:
         """Whether something healthy can take the traffic: what was live, or another one that has live traffic."""
@@ -226,7 +235,7 @@ class Decided:
             return
         end = after.step if after.phase is not Phase.DONE else len(self.policy.steps)
         for index in range(before.step + 1, end):
-            assert after.live is None, "only a first version leaves steps out"
+            assert after.live is None or after.kind == "rollback", "only a first version leaves steps out"
             assert not isinstance(self.policy.steps[index], Smoke | Full)
         assert self.passed or before.step < 0 or self.has_what_it_waits_for(self.policy.steps[before.step])
 
@@ -243,11 +252,12 @@ class Decided:
         if isinstance(step, Wait):
             return lasted >= step.at_least
         if isinstance(step, Full):
-            safe = self.seen.evidence is SAFE or self.before.live is None
+            safe = self.seen.evidence is SAFE or self.before.live is None or self.before.kind == "rollback"
             read = self.seen.evidence is not None and lasted > step.bake + A_DAY
             return lasted >= step.bake and (safe or read)
         if isinstance(step, Retire):
-            return self.before.live not in self.shown.deployments
+            kept = self.policy.keep > 0 and self.now - self.before.entered >= step.after
+            return self.before.live not in self.shown.deployments or kept
         return not isinstance(step, Approval)
 
     def the_candidate_never_gets_more_than_its_step_gives(self) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from cloud.errors import Permanent
 from policy.model import Code, DeploymentSettings
-from rollout.bodies import TAG, candidate_body, iso
+from rollout.bodies import MADE_BY, TAG, candidate_body, iso
+from rollout.names import settings_digest
 
 MODEL = "/subscriptions/s/models/card/versions/2"
 ENDPOINT = {"location": "westeurope", "properties": {}}
@@ -19,7 +20,7 @@ LIVE: dict[str, Any] = {
     "name": "card-1",
     "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
     "location": "westeurope",
-    "tags": {"team": "risk", "understudy": "older"},
+    "tags": {"team": "risk", "understudy": "older", "understudy-settings": "older"},
     "sku": {"name": "Default", "tier": "Standard", "capacity": 3},
     "kind": "Managed",
     "identity": {"type": "SystemAssigned", "principalId": "p", "tenantId": "t"},
@@ -57,7 +58,7 @@ def test_a_copy_serves_the_new_version_and_is_tagged_with_the_policy() -> None:
     made = body()
 
     assert made["properties"]["model"] == MODEL
-    assert made["tags"] == {"team": "risk", TAG: "credit"}
+    assert made["tags"] == {"team": "risk", TAG: "credit", MADE_BY: settings_digest(NOTHING)}
 
 
 def test_what_azure_makes_itself_is_not_sent_back() -> None:
@@ -109,7 +110,7 @@ def test_a_first_version_is_made_from_the_policy_and_the_endpoints_region() -> N
     assert made["properties"]["endpointComputeType"] == "Managed"
     assert made["properties"]["instanceType"] == "Standard_F2s_v2"
     assert made["properties"]["model"] == MODEL
-    assert made["tags"] == {TAG: "credit"}
+    assert (made["tags"][TAG], set(made["tags"])) == ("credit", {TAG, MADE_BY})
 
 
 def test_a_first_version_without_a_machine_size_is_refused_with_what_to_write() -> None:
@@ -123,7 +124,7 @@ def test_a_copy_of_a_body_with_empty_parts_is_whole() -> None:
     made = body(DeploymentSettings(environment_variables={"A": "1"}), like=bare)
 
     assert made["properties"]["environmentVariables"] == {"A": "1"}
-    assert made["tags"] == {TAG: "credit"}
+    assert (made["tags"][TAG], set(made["tags"])) == ("credit", {TAG, MADE_BY})
 
 
 @pytest.mark.parametrize(

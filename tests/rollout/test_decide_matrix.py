@@ -203,7 +203,7 @@ evidence: harm, deadline passed    back+W    failed    back+W    +W        .    
 live unhealthy, deadline passed    .         .         +D        failed    .         .         .         .
 endpoint gone, deadline passed     !         !         .         rolled    .         .         .         .
 endpoint busy, deadline passed     .         .         .         +W        .         .         .         .
-tag lost                           back+W    .         back+W    +W        .         .         .         .
+tag lost                           back+W    .         back+W    +W        back+W    .         .         .
 deadline passed                    .         .         +D        +W        .         .         .         .
 deadline passed, not there yet     +W!       +W!       +W        +W        .         .         .         .
 deadline and `keep` passed         .         .         +D        +W        .         .         .         .

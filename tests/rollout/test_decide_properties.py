@@ -55,9 +55,10 @@ def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
 
 
 policies = st.builds(
-    lambda steps, count, adopt, newer, foreign: POLICY.model_copy(
+    lambda steps, count, adopt, newer, foreign, keep: POLICY.model_copy(
         update={
             "steps": steps,
+            "keep": keep,
             "deployment": DeploymentSettings(instance_count=count),
             "adopt": adopt,
             "on_new_version": newer,
@@ -69,6 +70,7 @@ policies = st.builds(
     st.booleans(),
     st.sampled_from(["supersede", "queue", "ignore"]),
     st.sampled_from(["hold", "restore"]),
+    st.sampled_from([0, 0, 1, 2]),
 )
 
 

@@ -1,0 +1,213 @@
+"""Going back after a rollout is over: one write while the old deployment is up, else its version is deployed again.
+
+The slow way is a record of kind `rollback` that goes deploying, testing (if the policy has a smoke test), full: it
+skips shadow, canary, approval and waiting, because the version has had all of the traffic here before. Until it is up,
+what serves now goes on serving. No alert and no gate turns it round: they would compare it with what was found bad.
+Only a person does, and a deployment that is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from policy.model import Policy
+from rollout.beginning import begun, noted
+from rollout.decision import Decision
+from rollout.endpoint import EndpointSeen
+from rollout.look import Look
+from rollout.mark import having_read
+from rollout.model_ids import same_model, version_of
+from rollout.observation import Observation, Versions, VersionSeen
+from rollout.phases import Phase
+from rollout.place import Place
+from rollout.record import Record, Served, Tried, Wish
+from rollout.rollback import rolling_back
+from rollout.traffic import sole_live
+
+WISH_WITHIN = timedelta(hours=24)
+"""How long a slow way back waits for the list of versions before it is given up."""
+MINUTES_TO_DEPLOY = 10
+"""Said of an endpoint where none was measured yet (facts of the wire: 9 min 47 s)."""
+
+
+def decide_return(
+    place: Place, policy: Policy, policy_text: str, record: Record, seen: Observation, now: datetime, pace: timedelta
+) -> Decision | None:
+    """The way back from what a finished rollout left live, when something asks for it; None: nothing does."""
+    cause = _asked(record, seen) or (record.wish.cause if record.wish else None)
+    if cause is not None:
+        return _as_asked(place, policy, policy_text, record, seen, cause, now, pace)
+    return _from_a_lost_tag(place, policy, policy_text, record, seen, now, pace)
+
+
+def _asked(record: Record, seen: Observation) -> str | None:
+    """Who asked to go back from what is live, if this rollout made it so."""
+    if record.phase is not Phase.DONE:
+        return None
+    for alert in seen.alerts:
+        if alert.action == "rollback" and record.kind == "rollout":
+            return f"alert {alert.rule} {'fired' if alert.fired else 'resolved'}"
+    for command in seen.commands:
+        if command.action == "rollback":
+            return f"rolled back by {command.who}: {command.reason}"
+    return None
+
+
+def _as_asked(
+    place: Place,
+    policy: Policy,
+    policy_text: str,
+    record: Record,
+    seen: Observation,
+    cause: str,
+    now: datetime,
+    pace: timedelta,
+) -> Decision | None:
+    endpoint = seen.endpoint
+    if endpoint is None or not endpoint.traffic.get(record.candidate):
+        return None
+    old = endpoint.deployments.get(record.live or "")
+    if old is not None and old.healthy:
+        return _at_once(policy, record, seen, old.name, cause, now, pace)
+    if not _served(record, endpoint, record.model_id):
+        return None
+    if seen.versions is None:
+        return _wished(record, seen, cause, now, pace)
+    to = _newest_known(record, endpoint, seen.versions, record.model_id, by_age=False)
+    if to is None:
+        return None
+    return _slowly(place, policy, policy_text, record, seen, to, cause, now)
+
+
+def _wished(record: Record, seen: Observation, cause: str, now: datetime, pace: timedelta) -> Decision:
+    """The wish is kept until the versions could be listed: the way back must not go to one that was withdrawn."""
+    wish = record.wish or Wish(cause, now)
+    record = noted(
+        having_read(record, seen), record, seen, now, "; the deployment is gone, so its version is looked up"
+    )
+    if now - wish.since > WISH_WITHIN:
+        text = f"given up after {WISH_WITHIN}, the versions could not be listed: {wish.cause}"
+        return Decision(replace(record, wish=None, next_look=None).noted(now, "decision", text))
+    first = record.wish is None
+    return Decision(replace(record, wish=wish, list_versions=True, next_look=now if first else now + pace))
+
+
+def _from_a_lost_tag(
+    place: Place, policy: Policy, policy_text: str, record: Record, seen: Observation, now: datetime, pace: timedelta
+) -> Decision | None:
+    """Back from a version of ours that was listed without the tag, to the newest one that served here and has it.
+
+    A version that is merely not listed (archived, or a listing that lacks it) is no reason to touch what is live.
+    """
+    endpoint, versions = seen.endpoint, seen.versions
+    usable, live = sole_live(endpoint) if endpoint is not None else (False, None)
+    deployment = endpoint.deployments.get(live or "") if endpoint is not None else None
+    if endpoint is None or versions is None or not usable or deployment is None:
+        return None
+    bad = versions.known.get(version_of(deployment.model))
+    if bad is None or bad.version in versions.eligible or not same_model(bad.id, deployment.model):
+        return None
+    if Tried(bad.version, bad.created) not in record.tried:
+        return None
+    to = _newest_known(record, endpoint, versions, deployment.model, by_age=True)
+    if to is None:
+        return None
+    cause = f"version {bad.version} lost a tag that the policy requires"
+    of_bad = replace(record, version=bad.version, model_id=bad.id, model_created=bad.created, candidate=deployment.name)
+    up = next((d for d in endpoint.deployments.values() if d.healthy and _is_of(d.model, to)), None)
+    if up is not None:
+        return _at_once(policy, of_bad, seen, up.name, cause, now, pace)
+    return _slowly(place, policy, policy_text, record, seen, to, cause, now)
+
+
+def _served(record: Record, endpoint: EndpointSeen, but: str) -> list[Served]:
+    """What had all live traffic here before, newest first, without the version `but`."""
+    old = endpoint.deployments.get(record.live or "")
+    last = (Served(version_of(old.model), old.model, old.name),) if old is not None else ()
+    return [one for one in (*last, *record.earlier) if one.model_id.lower() != but.lower()]
+
+
+def _newest_known(
+    record: Record, endpoint: EndpointSeen, versions: Versions, but: str, *, by_age: bool
+) -> VersionSeen | None:
+    """The version to go back to: the last that served, or by its age the newest; always one that the policy allows."""
+    found = [
+        versions.known[one.version]
+        for one in _served(record, endpoint, but)
+        if one.version in versions.eligible and _is_of(one.model_id, versions.known[one.version])
+    ]
+    leaves = versions.known.get(version_of(but))
+    if by_age and leaves is not None:
+        older = [one for one in found if one.created < leaves.created]
+        return max(older, key=lambda one: one.created, default=None)
+    return next(iter(found), None)
+
+
+def _is_of(model_id: str, version: VersionSeen) -> bool:
+    return version_of(model_id) == version.version and same_model(model_id, version.id)
+
+
+def _at_once(
+    policy: Policy, record: Record, seen: Observation, to: str, cause: str, now: datetime, pace: timedelta
+) -> Decision:
+    """A record of kind `rollback` whose one write is sent in this very look; every step is skipped."""
+    endpoint = seen.endpoint
+    back = replace(
+        record,
+        kind="rollback",
+        live=to,
+        number=record.number + 1,
+        phase=Phase.ROLLING_BACK,
+        started=now,
+        entered=now,
+        since=None,
+        outcome=Phase.ROLLED_BACK,
+        harm_seen=now,
+        back_asked=None,
+        blocked_since=None,
+        blocked_seconds=0.0,
+        asked=None,
+        reasons=(cause,),
+        evidence=(),
+        entries=(),
+        wish=None,
+        traffic=dict(endpoint.traffic) if endpoint else {},
+        mirror=dict(endpoint.mirror) if endpoint else {},
+        next_look=now,
+    )
+    back = noted(having_read(back, seen), record, seen, now, "").noted(
+        now, "decision", f"going back after done: {cause}"
+    )
+    return rolling_back(Look(policy, back, seen, now, pace))
+
+
+def _slowly(
+    place: Place,
+    policy: Policy,
+    policy_text: str,
+    record: Record,
+    seen: Observation,
+    to: VersionSeen,
+    cause: str,
+    now: datetime,
+) -> Decision:
+    """A record of kind `rollback` that deploys the version again; what is live serves until it is up."""
+    why = f"{cause}; {slow_note(record)}"
+    decision = begun(place, policy, policy_text, record, seen, to, why, now, kind="rollback")
+    return Decision(replace(decision.record, harm_seen=now))
+
+
+def slow_note(record: Record) -> str:
+    """What a way back costs when the deployment is gone."""
+    minutes = max(round(record.deploy_seconds / 60), 1) if record.deploy_seconds else MINUTES_TO_DEPLOY
+    return f"slow: the deployment must be made again, about {minutes} min"
+
+
+def harm_while_returning(look: Look) -> str | None:
+    """Why the slow way back is given up: a person says so, or its deployment is lost. No alert, no gate."""
+    before_traffic = look.record.phase in (Phase.DEPLOYING, Phase.TESTING)
+    for command in look.seen.commands:
+        if command.action == ("reject" if before_traffic else "rollback"):
+            return f"called off by {command.who}: {command.reason}"
+    return look.lost_candidate()
