@@ -72,7 +72,7 @@ def _finished(look: Look, stay: tuple[str, ...], why: str) -> Decision:
 def finish(look: Look, why: str) -> Decision:
     """The rollout is done; after a slow way back, what it came from is deleted like a candidate that failed."""
     record, leftovers = look.record, look.record.leftovers
-    reasons = (f"version {record.version} has all live traffic",)
+    reasons: tuple[str, ...] = (f"version {record.version} has all live traffic",)
     if record.kind == "rollback" and record.harm_seen is not None:
         reasons = (*reasons, f"{(look.now - record.harm_seen).total_seconds():.0f} s after it was asked for")
         if record.live and record.live not in {one.deployment for one in leftovers}:

@@ -287,7 +287,7 @@ def test_a_paused_way_back_waits_with_the_deployment_up() -> None:
     loop.look(timedelta(minutes=5))
 
     assert loop.record is not None
-    assert (loop.phase(), loop.record.flags) == (Phase.DEPLOYING, {Flag.PAUSED})
+    assert (loop.phase(), loop.record.flags) == (Phase.DEPLOYING, frozenset({Flag.PAUSED}))
 
 
 def test_a_freeze_stops_neither_the_fast_way_back_nor_the_slow_one() -> None:
