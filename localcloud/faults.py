@@ -54,6 +54,11 @@ FAULTS: Mapping[str, Kind] = {
         "`METHOD resource-id` of the deployment",
         {"message": "the refusal's text"},
     ),
+    "role.missing": Kind(
+        "The caller's permissions at a scope are told without these actions. The calls themselves still work.",
+        "the scope's ARM id",
+        {"actions": "the actions that are lacking, with wildcards (default: all)"},
+    ),
     "mirror.dropped": Kind(
         "Another writer replaces the endpoint and drops its mirror setting, right after a write of it.",
         "`METHOD resource-id` of the endpoint",

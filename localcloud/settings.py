@@ -61,6 +61,8 @@ class Settings:
     """ModelRegistered's data: `documented` (ModelName, a whole number as version) or `recorded` (modelName, a text)."""
     operation_lock: str = "endpoint"
     """What one running operation blocks with 409: `endpoint` (it and all its deployments) or `resource` (itself)."""
+    logs_without_setting: bool = True
+    """Whether every endpoint begins with a diagnostic setting that sends all its logs; on Azure somebody makes one."""
     mirrored_rows_in_traffic_log: bool = True
     """UNCONFIRMED in Azure, so a switch."""
     quota_cores: int = 1000

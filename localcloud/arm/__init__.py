@@ -16,10 +16,12 @@ from localcloud.arm.batch_runner import BatchRunner
 from localcloud.arm.datastores import Datastores
 from localcloud.arm.job_runner import JobRunner
 from localcloud.arm.jobs import Jobs
+from localcloud.arm.locations import Locations
 from localcloud.arm.models import announce
 from localcloud.arm.online_deployments import OnlineDeployments
 from localcloud.arm.online_endpoints import OnlineEndpoints
 from localcloud.arm.operations import Operations
+from localcloud.arm.permissions import Permissions
 from localcloud.arm.registries import Registries
 from localcloud.arm.run_history import RunHistory
 from localcloud.arm.store import Store
@@ -57,6 +59,8 @@ def setup(app: web.Application, cloud: Cloud) -> None:
         BatchJobs(cloud, store, batch_endpoints, files, jobs, batch_runner),
         jobs,
         RunHistory(cloud, store, jobs),
+        Locations(cloud, store),
+        Permissions(cloud),
     ):
         part.add_routes(app)
     cloud.inspect_deployments = deployments.inspect

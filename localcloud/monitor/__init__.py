@@ -22,7 +22,9 @@ from localcloud.monitor.costs_api import CostsApi
 from localcloud.monitor.custom_metrics import CustomMetrics
 from localcloud.monitor.data_collection import DataCollection
 from localcloud.monitor.data_collection_api import DataCollectionApi
+from localcloud.monitor.diagnostics import DiagnosticSettings
 from localcloud.monitor.ingestion import IngestionApi
+from localcloud.monitor.log_workspace import LogWorkspace
 from localcloud.monitor.logs_api import LogsApi
 from localcloud.monitor.metric_values import MetricValues
 from localcloud.monitor.metrics_api import MetricsApi
@@ -34,12 +36,14 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     """Add Azure Monitor to the cloud's app and set `cloud.tables`."""
     settings = cloud.settings
     kept = timedelta(seconds=settings.rows_kept_seconds)
+    diagnostics = DiagnosticSettings(settings)
     store = TableStore(
         timedelta(seconds=settings.ingestion_seconds),
         settings.subscription_id,
         settings.tenant_id,
         faults=cloud.faults,
         kept=kept,
+        sent=diagnostics.sends,
     )
     cloud.tables = store
     if cloud.pace.stepped("ingestion"):
@@ -56,6 +60,8 @@ def setup(app: web.Application, cloud: Cloud) -> None:
     IngestionApi(settings, store, custom).add_routes(app.router)
     AlertsArm(alerts, notifier).add_routes(app.router)
     AutoscaleSettings(settings.region).add_routes(app.router)
+    diagnostics.add_routes(app.router)
+    LogWorkspace(settings).add_routes(app.router)
     DataCollectionApi(DataCollection(store), cloud.base_url).add_routes(app.router)
     cost_delay = timedelta(seconds=settings.cost_delay_minutes * settings.minute_seconds)
     CostsApi(Costs(capacity, store.clock, cost_delay)).add_routes(app.router)

@@ -27,6 +27,8 @@ _OLDEST = timedelta(days=2)
 _NEWEST = timedelta(days=1)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """The ingestion time of rows that wait for a step."""
+_UNSENT = datetime(9998, 1, 1, tzinfo=UTC)
+"""The ingestion time of rows that no diagnostic setting sends: the metrics count them, no query shows them."""
 _SHORTHAND = frozenset({"_mirrored"})
 _LATE_SECONDS = 5.0
 _PRUNINGS_PER_KEPT = 20
@@ -45,12 +47,13 @@ class TableStore:
         *,
         faults: Faults | None = None,
         kept: timedelta | None = None,
+        sent: Callable[[str, Json], bool] = lambda table, row: True,  # noqa: ARG005
     ) -> None:
-        """`kept`: how long rows stay; for ever without it."""
+        """`kept`: how long rows stay; for ever without it. `sent`: whether a row of a table reaches the workspace."""
         self.ingestion = ingestion
         self.clock = clock
         self.tables: dict[str, Mapping[str, str]] = dict(TABLES)
-        self._faults, self._kept = faults or Faults(), kept
+        self._faults, self._kept, self._sent = faults or Faults(), kept, sent
         self._next_pruning = clock() + kept / _PRUNINGS_PER_KEPT if kept else None
         self._subscription_id, self._tenant_id = subscription_id, tenant_id
         self._pending: dict[str, list[Json]] = {name: [] for name in TABLES}
@@ -73,7 +76,8 @@ class TableStore:
         finished = self._struck(table, [self._finish(table, row, received) for row in rows])
         with self._pending_lock:
             self._pending.setdefault(table, []).extend(finished)
-            if finished and self._first_received is None and self._held is None:
+            visible = any(row["_ingestion_time"] < _UNSENT for row in finished)
+            if visible and self._first_received is None:
                 self._first_received = received
 
     def hold(self) -> None:
@@ -133,7 +137,7 @@ class TableStore:
             **row,
             "TimeGenerated": generated,
             "_received": received,
-            "_ingestion_time": self._held or received + self.ingestion,
+            "_ingestion_time": (self._held or received + self.ingestion) if self._sent(table, row) else _UNSENT,
         }
 
     def _struck(self, table: str, rows: list[Json]) -> list[Json]:
