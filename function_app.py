@@ -47,54 +47,16 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def context() -> "Context":
     """The rollout wing's clients, clock and ids, built once per worker."""
-    from datetime import UTC, datetime, timedelta
+    from datetime import UTC, datetime
     from time import sleep
     from uuid import uuid4
 
-    from cloud.arm import Arm
-    from cloud.autoscale import Autoscale
-    from cloud.batch import BatchEndpoints
-    from cloud.batch_jobs import BatchJobs
-    from cloud.blobs import Blobs
-    from cloud.datastores import Datastores
-    from cloud.endpoints import Endpoints
     from cloud.identity import credential
-    from cloud.logs import Logs
-    from cloud.metrics import Metrics
-    from cloud.models import Models
-    from cloud.queues import Queues
-    from rollout.context import Context
-    from rollout.freezes import Freezes
-    from rollout.policies import Policies
-    from rollout.store import Store
-
-    def now() -> datetime:
-        return datetime.now(UTC)
+    from rollout.wiring import wired
 
     of = settings()
     identity = credential(of.client_id)
-    arm, blobs = Arm(of.arm_url, of.arm_audience, identity), Blobs(of.blob_url, identity)
-    return Context(
-        blobs=blobs,
-        queues=Queues(of.queue_url, identity),
-        endpoints=Endpoints(arm, identity),
-        batch=BatchEndpoints(arm, identity),
-        batch_jobs=BatchJobs(arm, identity, audience=of.aml_audience),
-        datastores=Datastores(arm, identity, own_account=of.blob_url),
-        autoscale=Autoscale(arm),
-        models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
-        logs=Logs(of.logs_url, identity),
-        metrics=Metrics(of.metrics_url, identity),
-        policies=Policies(blobs, now),
-        store=Store(blobs),
-        freezes=Freezes(blobs, now, timedelta(seconds=of.look_seconds)),
-        clock=now,
-        new_id=lambda: uuid4().hex,
-        wait=sleep,
-        pace=timedelta(seconds=of.look_seconds),
-        reread=timedelta(seconds=of.reread_seconds),
-        alert_budget=timedelta(seconds=of.alert_seconds),
-    )
+    return wired(of, identity, clock=lambda: datetime.now(UTC), new_id=lambda: uuid4().hex, wait=sleep)
 
 
 def timed(name: str, run: Callable[[], Any]) -> None:

@@ -63,6 +63,10 @@ class Arm:
         except NotFound:
             return
 
+    def token(self) -> str:
+        """A token of the identity that these calls are made with."""
+        return self._credential.get_token(f"{self._audience.rstrip('/')}/.default").token
+
     def read_url(self, url: str) -> Json:
         """A full URL that ARM itself gave, such as an operation's status."""
         return self._send("GET", url, {}, None)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.identity import ManagedIdentityCredential
+
+    Identity: TypeAlias = TokenCredential
+    """Whatever gives tokens."""
 
 
 @lru_cache(maxsize=4)

@@ -37,6 +37,13 @@ class Queues:
                     client.create_queue()
                 client.send_message(text, visibility_timeout=math.ceil(delay))
 
+    def remove(self, queue: str) -> None:
+        """Delete a queue with all that is in it; nothing to delete is no error."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with mapped(f"deleting queue {queue}"), suppress(ResourceNotFoundError):
+            self._client(queue).delete_queue()
+
     def _client(self, queue: str) -> QueueClient:
         if queue not in self._clients:
             from azure.storage.queue import QueueClient, TextBase64EncodePolicy

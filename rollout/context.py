@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cloud.arm import Arm
 from cloud.autoscale import Autoscale
 from cloud.batch import BatchEndpoints, endpoints_at
 from cloud.batch_jobs import BatchJobs
@@ -27,6 +28,8 @@ ROLLOUT_WORK, DRIFT_WORK = "rollout-work", "drift-work"
 class Context:
     """Built once per worker by `function_app`."""
 
+    arm: Arm
+    """For what only the checks before a rollout ask (`rollout.doctor`)."""
     blobs: Blobs
     queues: Queues
     endpoints: Endpoints

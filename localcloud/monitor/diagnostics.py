@@ -100,7 +100,7 @@ def _resource(request: web.Request) -> str:
 
 
 def _setting(resource: str, name: str, properties: Json) -> Json:
-    made = {"storageAccountId": None, "eventHubAuthorizationRuleId": None, "eventHubName": None, "metrics": []}
+    made: Json = {"storageAccountId": None, "eventHubAuthorizationRuleId": None, "eventHubName": None, "metrics": []}
     return {
         "id": f"{resource}/providers/microsoft.insights/diagnosticSettings/{name}",
         "type": "Microsoft.Insights/diagnosticSettings",

@@ -1,0 +1,61 @@
+"""The rollout wing's doors to the world, wired from the settings: for the app, and for commands in a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cloud.arm import Arm
+from cloud.autoscale import Autoscale
+from cloud.batch import BatchEndpoints
+from cloud.batch_jobs import BatchJobs
+from cloud.blobs import Blobs
+from cloud.datastores import Datastores
+from cloud.endpoints import Endpoints
+from cloud.logs import Logs
+from cloud.metrics import Metrics
+from cloud.models import Models
+from cloud.queues import Queues
+from cloud.settings import Settings
+from rollout.context import Context
+from rollout.freezes import Freezes
+from rollout.policies import Policies
+from rollout.store import Store
+
+if TYPE_CHECKING:
+    from cloud.identity import Identity
+
+
+def wired(
+    of: Settings,
+    identity: Identity,
+    *,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+    wait: Callable[[float], None],
+) -> Context:
+    """Everything that the wing is given, as `identity`. No call is made yet."""
+    arm, blobs = Arm(of.arm_url, of.arm_audience, identity), Blobs(of.blob_url, identity)
+    return Context(
+        arm=arm,
+        blobs=blobs,
+        queues=Queues(of.queue_url, identity),
+        endpoints=Endpoints(arm, identity),
+        batch=BatchEndpoints(arm, identity),
+        batch_jobs=BatchJobs(arm, identity, audience=of.aml_audience),
+        datastores=Datastores(arm, identity, own_account=of.blob_url),
+        autoscale=Autoscale(arm),
+        models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
+        logs=Logs(of.logs_url, identity),
+        metrics=Metrics(of.metrics_url, identity),
+        policies=Policies(blobs, clock),
+        store=Store(blobs),
+        freezes=Freezes(blobs, clock, timedelta(seconds=of.look_seconds)),
+        clock=clock,
+        new_id=new_id,
+        wait=wait,
+        pace=timedelta(seconds=of.look_seconds),
+        reread=timedelta(seconds=of.reread_seconds),
+        alert_budget=timedelta(seconds=of.alert_seconds),
+    )
