@@ -1,4 +1,4 @@
-"""Which actions the roles of an identity allow, by Azure's rule: one role's omission takes nothing from another role."""
+"""Which actions the roles of an identity allow, by Azure's rule: what one role leaves out, another may still give."""
 
 from __future__ import annotations
 
