@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from policy.conflicts import conflicts
-from policy.load import PolicyError, load
+from policy.load import PolicyError, examine
 from policy.model import Policy
 
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m policy", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     check = commands.add_parser(
-        "check", help="print every problem as file:line:column; exit status 1 when there is one"
+        "check", help="print every problem and warning as file:line:column; exit status 1 when there is a problem"
     )
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     commands.add_parser("schema", help="write policy/schema.json")
@@ -31,16 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(files: Sequence[Path]) -> int:
     policies: list[Policy] = []
     problems: list[str] = []
+    warnings: list[str] = []
     for file in files:
         try:
-            policies.append(load(file.read_bytes(), str(file)))
+            policy, odd = examine(file.read_bytes(), str(file))
+            policies.append(policy)
+            warnings += [str(warning) for warning in odd]
         except PolicyError as wrong:
             problems += [str(problem) for problem in wrong.problems]
         except OSError as wrong:
             problems.append(f"{file}: cannot be read: {wrong.strerror}")
     problems += [conflict.message for conflict in conflicts(policies)]
-    for problem in problems:
-        print(problem, file=sys.stderr)
+    for line in (*problems, *warnings):
+        print(line, file=sys.stderr)
     if not problems:
         print(f"{len(policies)} {'policy' if len(policies) == 1 else 'policies'}: no problems")
     return 1 if problems else 0

@@ -27,6 +27,17 @@ def load(text: str | bytes, source: str, *, rules: bool = True) -> Policy:
     return _checked(read(text, source), rules=rules)
 
 
+def examine(text: str | bytes, source: str) -> tuple[Policy, tuple[Problem, ...]]:
+    """The policy in `text`, and what is legal in it but seldom meant."""
+    from policy.advice import advice
+
+    document = read(text, source)
+    policy = _checked(document, rules=True)
+    for path, message in advice(policy):
+        document.refuse(path, document.place(path), f"warning: {message}")
+    return policy, tuple(sorted(document.problems))
+
+
 def _checked(document: Document, *, rules: bool) -> Policy:
     if not isinstance(document.content, dict):
         _refuse_root(document)
@@ -59,4 +70,4 @@ def _refuse_root(document: Document) -> None:
     raise PolicyError([Problem(document.source, place.line, place.column, "", message)])
 
 
-__all__ = ["PolicyError", "Problem", "load"]
+__all__ = ["PolicyError", "Problem", "examine", "load"]

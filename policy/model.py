@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from policy.deployment import BatchSettings, Code, DeploymentSettings, Failed
 from policy.freezes import Freezes, FreezeWindow
@@ -111,17 +111,6 @@ class Policy(Section):
             if retrain is None and alert.do == "retrain":
                 refuse("needs `retrain`: there is no job to start", path=("alerts", index, "do"))
         return retrain
-
-    @model_validator(mode="after")
-    def _batch_is_judged_by_rows(self) -> Self:
-        for index, target in enumerate(self.targets):
-            gates = self.at(target).gates
-            if target.kind == "batch" and gates.error_rate is None and gates.agreement is None:
-                refuse(
-                    "batch jobs are judged by their rows, not by their time: turn on agreement or error_rate",
-                    path=("targets", index, "kind"),
-                )
-        return self
 
 
 __all__ = [

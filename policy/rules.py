@@ -35,6 +35,11 @@ def _at(policy: Policy, target: Target) -> Iterator[Broken]:
     if unpaired and gates.agreement is None:
         yield ("gates",), _NO_GATE
         return
+    if batch and gates.error_rate is None and gates.agreement is None:
+        yield ("gates",), "batch jobs are judged by their rows, not by their time: turn on agreement or error_rate"
+    if not batch and target.log_analytics_workspace_id is None:
+        where = ("targets", policy.targets.index(target))
+        yield where, "needs log_analytics_workspace_id: without its logs no gate could ever judge a version here"
     if gates.drift is not None and policy.drift is None:
         yield ("gates", "drift"), "needs `drift`: nothing would measure the share"
     for index, alert in enumerate(policy.alerts):

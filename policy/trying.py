@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from policy.section import FILLED, Section, Text, Whole, refuse
 
@@ -19,6 +19,19 @@ class Expect(Section):
     values: tuple[Any, ...] = Field(
         default=(), description="Expected answers, one per request in their order; none: any answer."
     )
+
+    @field_validator("schema_")
+    @classmethod
+    def _is_a_schema(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            from jsonschema.exceptions import SchemaError
+            from jsonschema.validators import Draft202012Validator, validator_for
+
+            try:
+                validator_for(value, default=Draft202012Validator).check_schema(value)
+            except SchemaError as wrong:
+                refuse(f"is not a JSON Schema: {wrong.message}", at=tuple(wrong.path))
+        return value
 
 
 class Load(Section):

@@ -34,5 +34,5 @@ def test_batch_jobs_are_not_judged_by_their_time_alone() -> None:
         text=BATCH,
     )
     assert complaints(text) == [
-        "targets[0].kind: batch jobs are judged by their rows, not by their time: turn on agreement or error_rate"
+        "gates: batch jobs are judged by their rows, not by their time: turn on agreement or error_rate"
     ]

@@ -116,6 +116,14 @@ def test_a_canary_does_not_judge_a_batch_target() -> None:
     assert complaints(at_target(BATCH, with_steps("check: {}", "full: {}"))) == []
 
 
+def test_an_online_target_without_logs_could_judge_nothing() -> None:
+    logs = "    log_analytics_workspace_id: 00000000-0000-0000-0000-000000000002\n"
+    unwatched = edited((logs, ""), ("export: {every: 15m}\ndrift: {every: 1h}\nretrain: {job: train.yml}\n", ""))
+    assert complaints(unwatched) == [
+        "targets[0]: needs log_analytics_workspace_id: without its logs no gate could ever judge a version here"
+    ]
+
+
 def test_load_has_no_effect_on_a_batch_target() -> None:
     shadow = "shadow: {mirror_percent: 5, load: {requests: [1]}}"
     assert complaints(at_target(BATCH, with_steps(shadow, "full: {}"))) == [

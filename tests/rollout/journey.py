@@ -21,6 +21,7 @@ targets:
     resource_group: rg
     workspace: ws
     endpoint: credit
+    log_analytics_workspace_id: 00000000-0000-0000-0000-000000000002
 steps:
   - canary: {traffic_percent: 10}
   - canary: {traffic_percent: 50}

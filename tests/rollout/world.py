@@ -37,6 +37,7 @@ targets:
     resource_group: rg
     workspace: ws
     endpoint: credit
+    log_analytics_workspace_id: 00000000-0000-0000-0000-000000000002
 steps:
   - smoke: {}
   - shadow: {mirror_percent: 20, at_least: 1h, at_most: 24h}
