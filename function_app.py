@@ -154,6 +154,16 @@ if CONTROL:
         looked = look(context(), work["policy"], work["target"], work["endpoint"])
         logger.info("%s/%s/%s: %s", work["policy"], work["target"], work["endpoint"], looked.text)
 
+    @app.function_name("publish_events")
+    @app.queue_trigger(arg_name="message", queue_name="event-work", connection=STORAGE)
+    def publish_events(message: func.QueueMessage) -> None:
+        """Send an endpoint's events to the sinks."""
+        from rollout.publish import publish
+
+        work = json.loads(message.get_body())
+        told = publish(context(), work)
+        logger.info("events of %s/%s/%s: %s", work["policy"], work["target"], work["endpoint"], told)
+
     @app.function_name("on_alert")
     @app.route("alerts", methods=["POST"])
     def on_alert(req: func.HttpRequest) -> func.HttpResponse:

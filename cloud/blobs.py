@@ -141,6 +141,32 @@ class Blobs:
             return False
         return True
 
+    def append(self, container: str, name: str, data: bytes, *, position: int) -> int:
+        """Add to the end of an append blob, which must be at `position` (0: made when there is none); its new size.
+
+        Conflict when it is longer or shorter: then somebody else wrote, or this very call did and its answer was lost.
+        """
+        with mapped(f"appending to {container}/{name}"):
+            self._made(container, lambda: self._append(self._blob(container, name), data, position))
+        return position + len(data)
+
+    def _append(self, blob: BlobClient, data: bytes, position: int) -> None:
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceExistsError
+
+        if position == 0:
+            with suppress(ResourceExistsError):
+                blob.create_append_blob(match_condition=MatchConditions.IfMissing)
+        blob.append_block(data, appendpos_condition=position)
+
+    def size(self, container: str, name: str) -> int | None:
+        """Bytes of a blob, or None when there is none."""
+        try:
+            with mapped(f"reading {container}/{name}"):
+                return int(self._blob(container, name).get_blob_properties().size)
+        except NotFound:
+            return None
+
     def list(self, container: str, prefix: str = "") -> Iterator[Listed]:
         """Blobs under a prefix in name order, with their metadata; nothing when the container does not exist."""
         try:

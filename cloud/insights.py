@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 LONGEST_MESSAGE = 32_000
 """Characters. The exporter cuts at 32,768 without a word, and half a JSON text is no JSON."""
 LOGGER_NAME = "understudy"
+CUSTOM_EVENT_NAME = "microsoft.custom_event.name"
+"""The attribute that makes the exporter send a log record as a custom event."""
 
 
 class Insights:
@@ -36,13 +39,24 @@ class Insights:
         Permanent when it is too long or the connection string is wrong, Temporary when it was not accepted.
         ValueError for NaN or infinity: neither exists in JSON.
         """
-        from opentelemetry.sdk._logs.export import LogRecordExportResult
-
         text = json.dumps(message, allow_nan=False, separators=(",", ":"))
         if len(text) > LONGEST_MESSAGE:
             raise Permanent(f"a log message of {len(text)} characters is over {LONGEST_MESSAGE}: split it")
-        if _exporter(self._connection_string).export([_record(text)]) is not LogRecordExportResult.SUCCESS:
-            raise Temporary("sending a message to Application Insights: it was not accepted")
+        self._send(_record(text, {}, time.time_ns()), "a message")
+
+    def event(self, name: str, properties: Mapping[str, str], *, at: datetime) -> None:
+        """Send one custom event that happened `at`; read back as table AppEvents, columns Name and Properties.
+
+        Permanent when the connection string is wrong, Temporary when it was not accepted.
+        """
+        attributes = {**properties, CUSTOM_EVENT_NAME: name}
+        self._send(_record(name, attributes, int(at.timestamp() * 1e9)), "an event")
+
+    def _send(self, record: Any, what: str) -> None:
+        from opentelemetry.sdk._logs.export import LogRecordExportResult
+
+        if _exporter(self._connection_string).export([record]) is not LogRecordExportResult.SUCCESS:
+            raise Temporary(f"sending {what} to Application Insights: it was not accepted")
 
 
 @lru_cache(maxsize=4)
@@ -61,20 +75,19 @@ def _exporter(connection_string: str) -> AzureMonitorLogExporter:
         raise Permanent(f"APPLICATIONINSIGHTS_CONNECTION_STRING cannot be used: {error}") from error
 
 
-def _record(text: str) -> Any:
+def _record(text: str, attributes: Mapping[str, str], at_ns: int) -> Any:
     from opentelemetry._logs import LogRecord, SeverityNumber
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    now = time.time_ns()
     record = LogRecord(
-        timestamp=now,
-        observed_timestamp=now,
+        timestamp=at_ns,
+        observed_timestamp=at_ns,
         severity_number=SeverityNumber.INFO,
         severity_text="INFO",
         body=text,
-        attributes={},  # the exporter reads them without looking whether there are any
+        attributes=dict(attributes),  # the exporter reads them without looking whether there are any
     )
     return ReadableLogRecord(
         log_record=record,

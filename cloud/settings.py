@@ -13,14 +13,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 ROLES = ("all", "control", "analysis")
+SEVERITIES = ("info", "warning", "error")
 
 
 class SettingsError(ValueError):
     """A setting is missing or cannot be read; the message names it and says what it should be."""
 
 
-def _setting(default: Any, text: str, *, name: str | None = None) -> Any:
-    return field(default=default, metadata={"text": text, "name": name})
+def _setting(default: Any, text: str, *, name: str | None = None, secret: bool = False) -> Any:
+    return field(default=default, metadata={"text": text, "name": name}, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,17 @@ class Settings:
     discover_schedule: str = _setting("0 */5 * * * *", "When versions and tags of watched models are listed")
     export_schedule: str = _setting("0 */5 * * * *", "When closed windows of inference logs are queued")
     drift_schedule: str = _setting("30 */5 * * * *", "When endpoints whose drift is due are queued")
+    events_topic_url: str = _setting(
+        "", "Event Grid topic that a rollout's events go to, https://TOPIC.REGION.eventgrid.azure.net/api/events"
+    )
+    teams_webhook: str = _setting(
+        "", "Address of a Teams workflow that posts cards. A secret: give a Key Vault reference", secret=True
+    )
+    teams_severity: str = _setting("warning", "The lowest severity that Teams is told: `info`, `warning` or `error`")
+    slack_webhook: str = _setting(
+        "", "Address of a Slack incoming webhook. A secret: give a Key Vault reference", secret=True
+    )
+    slack_severity: str = _setting("warning", "The lowest severity that Slack is told: `info`, `warning` or `error`")
     app_insights: str = _setting(
         "", "Application Insights connection string", name="APPLICATIONINSIGHTS_CONNECTION_STRING"
     )
@@ -97,6 +109,13 @@ class Settings:
         for name in ("blob_url", "queue_url"):
             if not getattr(self, name).startswith("https://"):
                 raise SettingsError(f"{self.variable(name)}: give the https:// endpoint of the app's storage account")
+        for name in ("teams_severity", "slack_severity"):
+            if getattr(self, name) not in SEVERITIES:
+                raise SettingsError(f"{self.variable(name)}: give one of {', '.join(SEVERITIES)}")
+        for name in ("events_topic_url", "teams_webhook", "slack_webhook"):
+            value = getattr(self, name)
+            if value and not value.startswith("https://"):
+                raise SettingsError(f"{self.variable(name)}: must begin with https://")
         try:
             _ = self.cloud_metadata
         except ValueError as error:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from rollout import freeze_command
+from rollout import freeze_command, replay_command
 from rollout.shell import Shell
 
-COMMANDS = (freeze_command.add,)
+COMMANDS = (freeze_command.add, replay_command.add)
 """Each adds its commands to the parser, with `run` set to a function of the arguments that answers the exit status."""
 
 

@@ -134,4 +134,6 @@ def noted(record: Record, before: Record | None, seen: Observation, now: datetim
         refused = not_begun(before, command, seen.versions)
         came = f"; nothing was begun: {refused}" if refused else what_came_of_it
         record = record.noted(now, "command", f"{command.action} by {command.who}: {command.reason}{came}")
+    for notice in seen.notices:
+        record = record.noted(now, "trouble", notice)
     return record

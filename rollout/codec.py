@@ -2,8 +2,8 @@
 
 A field that an older build did not write has its default, one that this build does not know is passed over; so a new
 field with a default needs no other edit. The same value always gives the same JSON: fields in the order of the class,
-sets sorted. A field's name outside may differ (`field(metadata={OUTSIDE: "history"})`); of a union's classes each says
-its name under `type`. Anything else in a type hint is a mistake of ours and raises TypeError at once.
+sets and keys sorted. A field's name outside may differ (`field(metadata={OUTSIDE: "history"})`); of a union's classes
+each says its name under `type`. Anything else in a type hint is a mistake of ours and raises TypeError at once.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def _form(hint: Any) -> _Form:
     if isinstance(origin, type) and issubclass(origin, Mapping) and arguments[0] is str:
         each = _form(arguments[1])
         return _Form(
-            lambda value: {key: each.write(x) for key, x in value.items()},
-            lambda raw: {key: each.read(x) for key, x in raw.items()},
+            lambda value: {key: each.write(value[key]) for key in sorted(value)},
+            lambda raw: {key: each.read(raw[key]) for key in sorted(raw)},
         )
     raise TypeError(f"a field of type {hint} cannot be kept as JSON")
 

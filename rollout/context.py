@@ -19,9 +19,10 @@ from cloud.models import Models
 from cloud.queues import Queues
 from rollout.freezes import Freezes
 from rollout.policies import Policies
+from rollout.sinks import Sink
 from rollout.store import Store
 
-ROLLOUT_WORK, DRIFT_WORK = "rollout-work", "drift-work"
+ROLLOUT_WORK, DRIFT_WORK, EVENT_WORK = "rollout-work", "drift-work", "event-work"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Context:
     """How long a look may go by what an earlier one read of an endpoint that stands still."""
     alert_budget: timedelta
     """How long the alert webhook may spend on the rollback itself."""
+    sinks: tuple[Sink, ...] = ()
+    """Where events go; none: nothing is announced."""
 
     def at(self, endpoint_id: str) -> Endpoints:
         """The service of an endpoint: online and batch ones have the same verbs."""

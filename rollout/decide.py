@@ -87,7 +87,7 @@ def _taken_in(record: Record, seen: Observation, now: datetime) -> Record:
     for command in seen.commands:
         text = f"{command.action} by {command.who}: {command.reason}"
         record = _commanded(record.noted(now, "command", text), command)
-    for trouble in seen.trouble:
+    for trouble in (*seen.trouble, *seen.notices):
         record = record.noted(now, "trouble", trouble)
     return having_read(record, seen)
 

@@ -95,6 +95,11 @@ class Decision:
     actions: tuple[Action, ...] = ()
 
     @property
+    def urgent(self) -> bool:
+        """Whether traffic goes back in this look: nothing that can wait comes before it."""
+        return any(isinstance(action, SetTraffic) and action.urgent for action in self.actions)
+
+    @property
     def next_look(self) -> datetime | None:
         """When to look again; None: only when something happens."""
         return self.record.next_look

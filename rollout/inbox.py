@@ -59,6 +59,11 @@ class Inbox:
         )
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What other parts of the app have to tell."""
+        return tuple(str(it["text"]) for _, it in self.items if it["kind"] == "notice")
+
+    @property
     def needs_versions(self) -> bool:
         """Whether an item cannot be done without the list of the model's versions."""
         return any(lists_versions(item) for _, item in self.items)

@@ -117,6 +117,8 @@ class Observation:
     """Up to where the inbox was read, by the storage service's clock; None where it was not read."""
     autoscaled: bool | None = False
     """Whether autoscale moves the live deployment's instances; None: that was wanted and could not be read."""
+    notices: tuple[str, ...] = ()
+    """What other parts of the app have to tell, for the history."""
     earlier_target: str | None = None
     """Why the target before this one is not yet done with the version; None when nothing is in the way."""
     earlier_failed: str | None = None

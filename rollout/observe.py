@@ -100,6 +100,7 @@ def observe(
             outputs=trial.outputs,
             alerts=inbox.alerts,
             commands=inbox.commands,
+            notices=inbox.notices,
             handled=reading.handled,
             forgotten=reading.forgotten,
             read_until=reading.read_until,

@@ -18,9 +18,10 @@ from policy.load import load
 from policy.match import endpoint_id
 from policy.model import Policy, Target
 from rollout.act import Outcome, act
-from rollout.context import ROLLOUT_WORK, Context
+from rollout.context import EVENT_WORK, ROLLOUT_WORK, Context
 from rollout.decide import decide
 from rollout.decision import Decision
+from rollout.journal import canonical, is_block, journaled, with_outcome
 from rollout.observe import Seen, observe
 from rollout.observing import is_observed
 from rollout.phases import TERMINAL, Phase
@@ -28,6 +29,7 @@ from rollout.place import Place, owns
 from rollout.policies import InForce
 from rollout.record import Record
 from rollout.store import Kept
+from rollout.transitions import announced
 
 TAKEN_AGAIN_SECONDS = 2.0
 """When the next look comes after one that found the endpoint leased by another."""
@@ -115,7 +117,7 @@ def _due(context: Context, place: Place, record: Record) -> bool:
     Work items come from the timer, from events and from looks; those that come early are dropped here, so that there
     is one look at a time however many asked for it.
     """
-    if record.next_look is not None and record.next_look <= context.clock():
+    if record.due is not None and record.due <= context.clock():
         return True
     return bool(context.store.unread(place, record).items)
 
@@ -154,18 +156,28 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     _, policy, target, text = found
     record = kept.record if kept else None
     seen = observe(context, place, policy, target, record, quick=quick, renew=lease.renew)
-    decision = decide(place, policy, text, record, seen.observation, context.clock(), pace=context.pace)
-    if seen.observation.recalled and _moves(record, decision):
+    now, shown = context.clock(), canonical(seen.observation)
+    decision = decide(place, policy, text, record, shown, now, pace=context.pace)
+    if shown.recalled and _moves(record, decision):
         # What was remembered of the endpoint is not acted on: it is read, and decided anew.
         seen = observe(context, place, policy, target, record, quick=quick, fresh=True, renew=lease.renew)
-        decision = decide(place, policy, text, record, seen.observation, context.clock(), pace=context.pace)
+        now, shown = context.clock(), canonical(seen.observation)
+        decision = decide(place, policy, text, record, shown, now, pace=context.pace)
     if decision is None:
         if seen.observation.unlisted:
             raise Temporary("; ".join(seen.observation.trouble) or "the model's versions could not be listed")
         return Looked("nothing to do")
     if kept is not None and decision.record == kept.record and not decision.actions:
+        announcing = _announcing(context, place, kept.record)
+        if announcing != kept.record:
+            context.store.save(announcing, kept.etag)
         return Looked("nothing new", kept.record)
-    return _done(context, place, policy, kept, seen, decision, renew=lease.renew)
+    if record is not None and is_block(record.journal) and not quick and not decision.urgent:
+        record = context.store.flushed(record)
+    noted = journaled(record, decision, shown, text, now, context.pace)
+    if context.sinks:
+        noted = announced(record, noted, now)
+    return _done(context, place, policy, kept, seen, replace(decision, record=noted), renew=lease.renew)
 
 
 def _moves(record: Record | None, decision: Decision | None) -> bool:
@@ -191,11 +203,29 @@ def _done(
     # The intent is written before anything is done: after a crash the next look knows what was asked.
     saved = context.store.save(replace(decision.record, refused=""), kept.etag if kept else None)
     outcome = act(context, place, policy, saved.record, seen, decision.actions, renew=renew)
-    saved = _with_outcome(context, saved, outcome)
-    if saved.record.terminal:
+    record = with_outcome(saved.record, outcome, context.clock(), context.pace)
+    if record.terminal:
+        record = context.store.flushed(record)
+    record = _announcing(context, place, record)
+    if record != saved.record:
+        saved = context.store.save(record, saved.etag)
+    if record.terminal:
         context.store.archive(saved.record)
     _queue_next(context, place, saved.record, outcome)
     return Looked(f"{saved.record.phase.value}: {'; '.join(saved.record.reasons)}", saved.record)
+
+
+def _announcing(context: Context, place: Place, record: Record) -> Record:
+    """The record whose events are on their way to the publisher; where storage does not take them now, as it is."""
+    events = record.outbox.events
+    if not events:
+        return record
+    with suppress(CloudError):
+        for event in events:
+            context.store.announce(place, event)
+        context.queues.send(EVENT_WORK, {**place.message, "key": place.key})
+        return replace(record, outbox=replace(record.outbox, events=()))
+    return record
 
 
 def _queue_next(context: Context, place: Place, record: Record, outcome: Outcome) -> None:
@@ -207,18 +237,3 @@ def _queue_next(context: Context, place: Place, record: Record, outcome: Outcome
         if seconds <= SOON_SECONDS:
             # Whole seconds, rounded up: a message that comes early is dropped as not due.
             context.queues.send(ROLLOUT_WORK, place.message, delay=math.ceil(max(seconds, 0.0)))
-
-
-def _with_outcome(context: Context, saved: Kept, outcome: Outcome) -> Kept:
-    record = saved.record
-    now = context.clock()
-    if outcome.refused:
-        record = replace(record, refused=outcome.refused, reasons=(*record.reasons, f"refused: {outcome.refused}"))
-        record = record.noted(now, "trouble", outcome.refused)
-    for text in outcome.trouble:
-        record = replace(record, reasons=(*record.reasons, text)).noted(now, "trouble", text)
-    if outcome.retry_after is not None and record.phase is Phase.ROLLING_BACK:
-        record = replace(record, next_look=now + min(timedelta(seconds=outcome.retry_after), context.pace))
-    if record == saved.record:
-        return saved
-    return context.store.save(record, saved.etag)

@@ -99,6 +99,37 @@ class Outputs:
 
 
 @dataclass(frozen=True)
+class Journal:
+    """How many looks the rollout had, bytes of their lines in the history, and the lines not yet there (journal.py)."""
+
+    looks: int = 0
+    size: int = 0
+    pending: tuple[Mapping[str, Any], ...] = ()
+    began: str = ""
+    """The policy's text of the first look, where a later one put another in its place."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to the rollout, for the outside (rollout.transitions)."""
+
+    id: str
+    type: str
+    at: datetime
+    severity: str
+    """info, warning or error."""
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """How many events the rollout had, and those that are not yet on their way."""
+
+    sequence: int = 0
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True)
 class Record:
     """Everything that is known of one rollout. `writes` counts how often it was saved."""
 
@@ -185,11 +216,19 @@ class Record:
     deploy_seconds: float = 0.0
     """How long the last deployment took to come up: what a slow way back will take."""
     wish: Wish | None = None
+    journal: Journal = Journal()
+    outbox: Outbox = Outbox()
 
     @property
     def terminal(self) -> bool:
         """Whether the rollout is over."""
         return self.phase in TERMINAL
+
+    @property
+    def due(self) -> datetime | None:
+        """When to look again: at the time the rollout asked for, or at once while events wait in the outbox."""
+        waiting = [event.at for event in self.outbox.events[:1]]
+        return min([*waiting, *([self.next_look] if self.next_look else [])], default=None)
 
     def noted(self, now: datetime, cause: str, text: str) -> Record:
         """The record with one more line of history; what was said just before is not repeated."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from cloud.blobs import Blobs, Lease
 from cloud.errors import Conflict
-from rollout.codec import moment, stamp
+from rollout.codec import encoded, moment, stamp
+from rollout.looks import HISTORY, archived, flushed
 from rollout.place import Place
-from rollout.record import Record, from_json, to_json
+from rollout.record import Event, Record, from_json, to_json
 
-ROLLOUTS, HISTORY, INBOX, LOCKS = "rollouts", "history", "inbox", "locks"
+ROLLOUTS, INBOX, OUTBOX, LOCKS = "rollouts", "inbox", "outbox", "locks"
 LEASE_SECONDS = 60
 JSON_TYPE = "application/json"
 
@@ -70,7 +72,7 @@ class Store:
             absent=etag is None,
             metadata={
                 "phase": record.phase.value,
-                "next_look": stamp(record.next_look) if record.next_look else "",
+                "next_look": stamp(record.due) if record.due else "",
                 "live": record.live or "",
                 "candidate": record.candidate,
             },
@@ -79,13 +81,16 @@ class Store:
         return Kept(record, tag)
 
     def archive(self, record: Record) -> None:
-        """Keep a finished rollout in the history; doing it again changes nothing."""
+        """Keep a finished rollout in the history, with its looks; doing it again changes nothing."""
         name = f"{record.policy}/{record.target}/{record.endpoint}/{record.number}.json"
-        data = json.dumps(to_json(record), ensure_ascii=False).encode()
-        try:
-            self._blobs.write(HISTORY, name, data, absent=True, content_type=JSON_TYPE)
-        except Conflict:
+        if self._blobs.size(HISTORY, name) is not None:
             return
+        with suppress(Conflict):  # made meanwhile by somebody else
+            self._blobs.write(HISTORY, name, archived(self._blobs, record), absent=True, content_type=JSON_TYPE)
+
+    def flushed(self, record: Record) -> Record:
+        """The record with the lines of its journal moved to the history, or as it is where that fails."""
+        return flushed(self._blobs, record)
 
     def archive_log(self, record: Record, deployment: str, text: str) -> None:
         """Keep the container log of a deployment that is about to be deleted."""
@@ -107,6 +112,14 @@ class Store:
                     live=blob.metadata.get("live", ""),
                     candidate=blob.metadata.get("candidate", ""),
                 )
+
+    def announce(self, place: Place, event: Event) -> None:
+        """Put an event where the publisher takes it from, in order; doing it again changes nothing."""
+        number, sequence = (int(part) for part in event.id.rsplit("/", 2)[1:])
+        data = json.dumps(encoded(event), ensure_ascii=False).encode()
+        with suppress(Conflict):
+            name = f"{place.key}/{number:06}-{sequence:06}.json"
+            self._blobs.write(OUTBOX, name, data, absent=True, content_type=JSON_TYPE)
 
     def put(self, key: str, item_id: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """Add an item to the inbox `key`; where its id is there already, the item that was there first."""

@@ -13,14 +13,19 @@ from cloud.batch_jobs import BatchJobs
 from cloud.blobs import Blobs
 from cloud.datastores import Datastores
 from cloud.endpoints import Endpoints
+from cloud.eventgrid import Topic
+from cloud.insights import Insights
 from cloud.logs import Logs
 from cloud.metrics import Metrics
 from cloud.models import Models
 from cloud.queues import Queues
 from cloud.settings import Settings
+from cloud.webhooks import Webhook
+from rollout.cards import slack, teams
 from rollout.context import Context
 from rollout.freezes import Freezes
 from rollout.policies import Policies
+from rollout.sinks import ChatSink, InsightsSink, Sink, TopicSink
 from rollout.store import Store
 
 if TYPE_CHECKING:
@@ -58,4 +63,19 @@ def wired(
         pace=timedelta(seconds=of.look_seconds),
         reread=timedelta(seconds=of.reread_seconds),
         alert_budget=timedelta(seconds=of.alert_seconds),
+        sinks=_sinks(of, identity),
     )
+
+
+def _sinks(of: Settings, identity: Identity) -> tuple[Sink, ...]:
+    """Where a rollout's events go."""
+    found: list[Sink] = []
+    if of.events_topic_url:
+        found.append(TopicSink(Topic(of.events_topic_url, identity)))
+    if of.app_insights:
+        found.append(InsightsSink(Insights(of.app_insights)))
+    if of.teams_webhook:
+        found.append(ChatSink(Webhook("Teams", of.teams_webhook), teams, "Teams", of.teams_severity))
+    if of.slack_webhook:
+        found.append(ChatSink(Webhook("Slack", of.slack_webhook), slack, "Slack", of.slack_severity))
+    return tuple(found)

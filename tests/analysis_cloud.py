@@ -36,7 +36,7 @@ from cloud.queues import Queues
 from export import doors as export_doors
 from export.dataset import exported_until
 from export.doors import Context as ExportContext
-from localcloud import arm, azurite, certificates, environment, identity, monitor, secrets_file
+from localcloud import arm, azurite, certificates, environment, eventgrid, identity, monitor, secrets_file
 from localcloud.arm.envelope import error_reply
 from localcloud.http_faults import strike, subject_of
 from localcloud.seams import AzureError, Cloud
@@ -202,7 +202,7 @@ def _served(cloud: Cloud, listening: socket.socket, certificate: Path, key: Path
 
     async def serve() -> None:
         app = web.Application(client_max_size=2**26, middlewares=[_may_fail(cloud), _errors])
-        for part in (identity, monitor, arm):
+        for part in (identity, monitor, arm, eventgrid):
             part.setup(app, cloud)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()

@@ -34,13 +34,19 @@ def running_hook() -> Iterator[Hook]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.headers["aeg-event-type"] == "SubscriptionValidation":
                 return self._answer(200, {"validationResponse": body[0]["data"]["validationCode"]})
-            hook.deliveries.append(body)
+            hook.deliveries.append(body if isinstance(body, list) else [body])  # one CloudEvent goes without an array
             hook.headers.append({name.lower(): value for name, value in self.headers.items()})
             return self._answer(hook.statuses.pop(0) if hook.statuses else 200, {})
 
-        def _answer(self, status: int, body: dict[str, Any]) -> None:
+        def do_OPTIONS(self) -> None:
+            """The handshake of CloudEvents."""
+            self._answer(200, {}, {"WebHook-Allowed-Origin": "*"})
+
+        def _answer(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
             data = json.dumps(body).encode()
             self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -203,6 +205,22 @@ class Site:
     def finished(self, number: int) -> Json:
         """The record of a finished rollout, from the history."""
         return _loaded(self._world.text("history", f"{self.policy}/{TARGET}/{self.endpoint}/{number}.json"))
+
+    def replayed(self, number: int) -> str:
+        """What `python -m rollout replay` prints of a finished rollout; it must come to the same decisions."""
+        wait_until(
+            lambda: f"{number}.json" in self.history(),
+            seconds=20,
+            told=lambda: f"rollout {number} of {self.path} is not in the history: {self.history()}",
+            every=0.2,
+        )
+        file = self._world.folder / f"{self.mark}-{number}.json"
+        file.write_text(json.dumps(self.finished(number)))
+        done = subprocess.run(
+            [sys.executable, "-m", "rollout", "replay", str(file)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def history(self) -> list[str]:
         """The site's finished rollouts in the history container."""

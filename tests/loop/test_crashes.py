@@ -62,6 +62,8 @@ def test_a_host_killed_at_any_moment_of_a_rollout_ends_in_the_same_state_without
     assert harmful.split() == ({"1": 100}, {})
     assert sorted(harmful.deployments().values()) == ["1", "2"]
     assert good.now()["number"] == harmful.now()["number"] == 1
+    assert "retiring" in good.replayed(1), "no look is lost with its worker"
+    assert "rolling_back" in harmful.replayed(1)
     assert not clients.failures
     assert not others.failures
     assert not world.poisoned(), "a look that died is no unreadable message"

@@ -15,12 +15,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from policy.model import Policy
+from rollout.act import Outcome
 from rollout.decide import decide
 from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, ScaleDeployment, SetTraffic
 from rollout.endpoint import DeploymentSeen, EndpointSeen
+from rollout.journal import canonical, is_block, journaled, with_outcome
 from rollout.observation import Observation
 from rollout.phases import Phase
-from rollout.record import Record, Split, from_json, to_json
+from rollout.record import Event, Record, Split, from_json, to_json
+from rollout.transitions import announced
 from tests.rollout.world import NOW, PACE, PLACE, POLICY, POLICY_TEXT
 
 ANOTHER_OPERATION = "setting traffic: 409 another operation is running"
@@ -129,6 +132,17 @@ class Loop:
     decision: Decision | None = None
     before: Record | None = None
     observation: Observation = field(default_factory=lambda: Observation(None))
+    history: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
+    """(rollout, line) of the journal, as far as it was moved out of the record."""
+    began: dict[int, str] = field(default_factory=dict)
+    """The policy's text in the first look of each rollout."""
+    events: list[Event] = field(default_factory=list)
+    """What was announced, in order."""
+
+    @property
+    def text(self) -> str:
+        """The policy's text: these tests change nothing but its mode while a rollout is in flight."""
+        return f"{POLICY_TEXT}mode: {self.policy.mode}\n"
 
     def phase(self) -> Phase | None:
         """Where the rollout is."""
@@ -143,20 +157,22 @@ class Loop:
         self.now += after
         for kind in ("alerts", "commands"):
             seen[kind] = tuple(replace(one, at=self.now) if one.at == NOW else one for one in seen.get(kind, ()))
-        self.before, self.observation = self.record, Observation(self.azure.seen() if there else None, **seen)
+        self.before = self.record
+        self.observation = canonical(Observation(self.azure.seen() if there else None, **seen))
         # A record of an unfinished rollout brings its own policy, which in these tests never changes.
-        self.decision = decide(PLACE, self.policy, POLICY_TEXT, self.record, self.observation, self.now, pace=PACE)
+        self.decision = decide(PLACE, self.policy, self.text, self.record, self.observation, self.now, pace=PACE)
         if self.decision is None:
             return None
-        saved = replace(self.decision.record, writes=self.decision.record.writes + 1, refused="")
+        noted = self._noted(self.decision)
+        saved = replace(noted, writes=noted.writes + 1, refused="")
         self.record = from_json(json.loads(json.dumps(to_json(saved))))
         assert self.record == saved, "the record comes back from its blob as it was written"
         if acts:
-            for action in self.decision.actions:
-                self._act(action, conflict)
+            all(self._act(action, conflict) for action in self.decision.actions)  # up to the first that fails
         return self.decision
 
-    def _act(self, action: Action, conflict: bool) -> None:
+    def _act(self, action: Action, conflict: bool) -> bool:
+        """Whether the action was done."""
         try:
             if isinstance(action, SetTraffic):
                 self.azure.write(action.traffic, action.mirror, conflict=conflict)
@@ -167,13 +183,43 @@ class Loop:
             elif isinstance(action, DeleteDeployment):
                 self.azure.delete(action.name)
         except NoQuota as error:
-            assert self.record is not None
-            self.record = replace(self.record, refused=str(error)).noted(self.now, "trouble", str(error))
+            return self._told(Outcome(refused=str(error)))
         except Refused as error:
-            # As the reconciler tells it: behind the reasons, and in the history.
-            assert self.record is not None
-            told = replace(self.record, reasons=(*self.record.reasons, str(error)))
-            self.record = told.noted(self.now, "trouble", str(error))
+            return self._told(Outcome(trouble=(str(error),)))
+        return True
+
+    def _told(self, outcome: Outcome) -> bool:
+        """The record with what an action met; nothing is done after one that failed."""
+        assert self.record is not None
+        self.record = with_outcome(self.record, outcome, self.now, PACE)
+        return False
+
+    def _noted(self, decision: Decision) -> Record:
+        """The record with the look's line; blocks of lines go to the history, as the reconciler moves them."""
+        before = self.record
+        if before is not None and (is_block(before.journal) or before.number != decision.record.number):
+            self.history += [(before.number, line) for line in before.journal.pending]
+            before = replace(before, journal=replace(before.journal, pending=()))
+        self.began.setdefault(decision.record.number, self.text)
+        noted = announced(before, journaled(before, decision, self.observation, self.text, self.now, PACE), self.now)
+        self.events += noted.outbox.events
+        return replace(noted, outbox=replace(noted.outbox, events=()))
+
+    def files(self) -> list[dict[str, Any]]:
+        """Each rollout as the history has it: its record as it is now, and its looks."""
+        if self.record is None:
+            return []
+        lines = [*self.history, *((self.record.number, line) for line in self.record.journal.pending)]
+        whole = to_json(self.record)
+        return [
+            whole
+            | {
+                "number": number,
+                "began_with": self.began[number],
+                "looks": [line for of, line in lines if of == number],
+            }
+            for number in sorted({of for of, _ in lines})
+        ]
 
     def until_read_back(self, **seen: Any) -> None:
         """Azure ends the write well, and the next look reads it back."""

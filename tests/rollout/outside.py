@@ -129,7 +129,7 @@ class Decided:
             any(one.action == "rollback" for one in self.seen.alerts)
             or any(one.action == "rollback" for one in self.seen.commands)
             or (before.phase is Phase.AWAITING_APPROVAL and any(c.action == "reject" for c in self.seen.commands))
-            or self.seen.evidence is HARM
+            or self.seen.evidence == HARM
             or (lost and before.phase is not Phase.DEPLOYING)
             or (listed is not None and before.kind == "rollout" and before.version not in listed.eligible)
         )
@@ -246,13 +246,13 @@ class Decided:
         if isinstance(step, Smoke):
             return self.seen.smoke is not None and self.seen.smoke.passed
         if isinstance(step, Shadow | Canary):
-            return self.seen.evidence is SAFE and lasted >= step.at_least
+            return self.seen.evidence == SAFE and lasted >= step.at_least
         if isinstance(step, Check):
-            return self.seen.evidence is SAFE
+            return self.seen.evidence == SAFE
         if isinstance(step, Wait):
             return lasted >= step.at_least
         if isinstance(step, Full):
-            safe = self.seen.evidence is SAFE or self.before.live is None or self.before.kind == "rollback"
+            safe = self.seen.evidence == SAFE or self.before.live is None or self.before.kind == "rollback"
             read = self.seen.evidence is not None and lasted > step.bake + A_DAY
             return lasted >= step.bake and (safe or read)
         if isinstance(step, Retire):

@@ -54,9 +54,9 @@ def test_a_value_comes_back_as_it_was(value: Everything, whole: bool) -> None:
     assert decoded(Everything, json.loads(json.dumps(encoded(value, whole=whole)))) == value
 
 
-def test_the_json_is_the_fields_in_order_with_sets_sorted_and_unions_named() -> None:
+def test_the_json_is_the_fields_in_order_with_sets_and_keys_sorted_and_unions_named() -> None:
     assert json.dumps(encoded(WHOLE)) == (
-        '{"when": "2026-05-04T12:00:00.000000Z", "colours": ["red"], "shares": {"b": 1, "a": 2},'
+        '{"when": "2026-05-04T12:00:00.000000Z", "colours": ["red"], "shares": {"a": 2, "b": 1},'
         ' "deeds": [{"type": "Write", "name": "x"}, {"type": "Wipe", "name": "x", "after": 60.0}],'
         ' "pair": [{"a": 1}, "z"], "last": {"name": "y", "after": 0.0}, "bound": 0.5, "record": 3}'
     )
@@ -90,6 +90,17 @@ class Unkeepable:
 @dataclass(frozen=True)
 class Mixed:
     either: Write | Colour
+
+
+@dataclass(frozen=True)
+class Unread:
+    bound: float | None = 0.5
+
+
+def test_none_is_told_apart_from_a_default_that_was_left_out() -> None:
+    assert encoded(Unread(), whole=False) == {}
+    assert encoded(Unread(None), whole=False) == {"bound": None}
+    assert decoded(Unread, {"bound": None}) == Unread(None)
 
 
 @pytest.mark.parametrize("kind", [Unkeepable, Mixed])

@@ -6,6 +6,8 @@ here from the outside (from what the endpoint showed and what was said), not wit
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -18,12 +20,28 @@ from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Th
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
 from rollout.observation import AlertItem, CommandItem, Freeze, Smoke, VersionSeen
-from rollout.phases import Flag, Phase
+from rollout.phases import TERMINAL, Flag, Phase
+from rollout.place import Place
 from rollout.record import Record
+from rollout.replay import replay
 from rollout.verdict import Evidence
 from tests.rollout.azure import Azure, Loop
 from tests.rollout.outside import Decided
-from tests.rollout.world import HARM, NOW, OLD, POLICY, SAFE, UNKNOWN, V1, alert, command, freeze, version, versions
+from tests.rollout.world import (
+    HARM,
+    NOW,
+    OLD,
+    PLACE,
+    POLICY,
+    SAFE,
+    UNKNOWN,
+    V1,
+    alert,
+    command,
+    freeze,
+    version,
+    versions,
+)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 UNJUDGED = (Phase.DEPLOYING, Phase.TESTING, Phase.ROLLING_BACK)
@@ -258,7 +276,31 @@ class Rollouts(RuleBasedStateMachine):
             self.passes.add((record.number, record.step))
 
     def teardown(self) -> None:
-        """Every wait has an end: left alone with Azure at peace, a rollout that nobody holds is over some day."""
+        """Every wait has an end, and whatever happened is decided the same again from the journal."""
+        self.every_wait_has_an_end()
+        if hasattr(self, "loop"):
+            for file in self.loop.files():
+                for one in replay(json.loads(json.dumps(file)), read=self.in_effect):
+                    assert not one.difference, one.difference
+            self.each_event_is_told_once_and_in_order()
+
+    def in_effect(self, file: Mapping[str, Any], text: str) -> tuple[Place, Policy]:
+        """The machine's policy stands in no text; only its mode does."""
+        mode = "observe" if text.endswith("mode: observe\n") else "act"
+        return PLACE, self.loop.policy.model_copy(update={"mode": mode})
+
+    def each_event_is_told_once_and_in_order(self) -> None:
+        events = self.loop.events
+        places = [tuple(int(part) for part in event.id.split("/")[-2:]) for event in events]
+        assert places == sorted(set(places))
+        for number in {number for number, _ in places}:
+            of_it = [event for event, (of, _) in zip(events, places, strict=True) if of == number]
+            ends = [event for event in of_it if event.data["phase"] in TERMINAL]
+            assert len(ends) <= 1
+            assert ends == of_it[-1:] or not ends
+
+    def every_wait_has_an_end(self) -> None:
+        """Left alone with Azure at peace, a rollout that nobody holds is over some day."""
         if not hasattr(self, "loop") or self.loop.record is None:
             return
         self.the_policys_mode_changes("act")
