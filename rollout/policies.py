@@ -116,9 +116,10 @@ class Policies:
         except PolicyError as error:
             errors[name] = str(error)
             if name not in good and name in kept:
-                # The last good text from before this process; one that is no longer understood is not in force.
+                # The last good text from before this process: rules that came after it do not put it out of force,
+                # or an update of the app would take the way back from what it released. Not understood, it is.
                 with suppress(PolicyError):
-                    good[name] = _named(load(kept[name], f"{name}{SUFFIX}"), name), kept[name]
+                    good[name] = _named(load(kept[name], f"{name}{SUFFIX}", rules=False), name), kept[name]
         return True
 
     def _copies(self) -> dict[str, str]:

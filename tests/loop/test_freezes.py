@@ -33,6 +33,11 @@ def freezes(world: World, clock: Clock, fresh: timedelta = timedelta()) -> Freez
     return Freezes(Blobs(world.env["UNDERSTUDY_BLOB_URL"], credential()), clock, fresh)
 
 
+def frozen_by_hand(world: World, name: str, text: str) -> None:
+    """Somebody writes a freeze blob without the command."""
+    Blobs(world.env["UNDERSTUDY_BLOB_URL"], credential()).write("state", f"freezes/{name}", text.encode())
+
+
 def test_a_frozen_rollout_waits_is_shown_and_goes_on_when_the_freeze_is_ended(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,8 +67,8 @@ def test_a_frozen_rollout_waits_is_shown_and_goes_on_when_the_freeze_is_ended(
 
 def test_a_freeze_holds_its_scope_until_it_ends_and_is_deleted_a_day_later(world: World) -> None:
     clock = Clock()
-    world.upload("state", "freezes/t-2.json", _body("credit/production", clock.now + timedelta(hours=1)))
-    world.upload("state", "freezes/t-3.json", _body("other", clock.now + timedelta(hours=1)))
+    frozen_by_hand(world, "t-2.json", _body("credit/production", clock.now + timedelta(hours=1)))
+    frozen_by_hand(world, "t-3.json", _body("other", clock.now + timedelta(hours=1)))
     reader = freezes(world, clock)
     assert [one.id for one in reader.at(PLACE)] == ["t-2"]
 
@@ -80,7 +85,7 @@ def test_a_listing_serves_for_a_looks_pace(world: World) -> None:
     clock = Clock()
     reader = freezes(world, clock, timedelta(seconds=30))
     assert reader.at(PLACE) == ()
-    world.upload("state", "freezes/t-4.json", _body("credit", clock.now + timedelta(hours=1)))
+    frozen_by_hand(world, "t-4.json", _body("credit", clock.now + timedelta(hours=1)))
     try:
         assert reader.at(PLACE) == ()
         clock.now += timedelta(seconds=30)
@@ -90,7 +95,7 @@ def test_a_listing_serves_for_a_looks_pace(world: World) -> None:
 
 
 def test_a_freeze_that_cannot_be_read_freezes_everything_and_says_where_it_is(world: World) -> None:
-    world.upload("state", "freezes/t-5.json", '{"scope": "credit", "owner": "ann"}')
+    frozen_by_hand(world, "t-5.json", '{"scope": "credit", "owner": "ann"}')
     reader = freezes(world, Clock())
     try:
         (found,) = reader.at(Place("any", "thing", "else", ""))
