@@ -82,6 +82,15 @@ class Datastores:
         except NotFound:
             return None
 
+    def read(self, uri: str, home: Place, *, at_most: int) -> bytes:
+        """A small file whole; Permanent when it has more than `at_most` bytes."""
+        with mapped(f"reading {_shown(uri)}"):
+            stream = self._blob(uri, home).download_blob()
+            if stream.size > at_most:
+                raise Permanent(f"{_shown(uri)} has {stream.size} bytes, and at most {at_most} are read")
+            data: bytes = stream.readall()
+            return data
+
     def download(self, uri: str, home: Place, path: Path) -> str:
         """Stream the file to `path` and return the ETag of what was read."""
         with mapped(f"downloading {_shown(uri)}"), path.open("wb") as file:

@@ -53,6 +53,12 @@ class Endpoint:
         """Where clients send requests; empty until the endpoint succeeded once."""
         return str(self.body["properties"].get("scoringUri") or "")
 
+    @property
+    def swagger_uri(self) -> str:
+        """Where its deployments' OpenAPI documents are read."""
+        given = self.body["properties"].get("swaggerUri")
+        return str(given or f"{self.scoring_uri.removesuffix('/score')}/swagger.json")
+
 
 @dataclass(frozen=True)
 class Deployment:

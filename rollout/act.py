@@ -18,6 +18,7 @@ from rollout.decision import (
     DeleteDeployment,
     SaveLogs,
     ScaleDeployment,
+    SendLoad,
     SetTraffic,
     StartJob,
 )
@@ -25,6 +26,7 @@ from rollout.observe import Seen
 from rollout.place import Place
 from rollout.record import Record
 from rollout.sample_jobs import start_job
+from rollout.sending import send_load
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def act(
             renew()
             if _last_word(action) and context.store.unread(place, record).items:
                 return Outcome(blocked=True)
-            if not _do(context, place, policy, record, seen, action):
+            if not _do(context, place, policy, record, seen, action, renew):
                 return Outcome(blocked=True)
         except Permanent as error:
             return Outcome(refused=error.reason)
@@ -71,7 +73,15 @@ def _last_word(action: Action) -> bool:
     return (isinstance(action, SetTraffic) and not action.urgent) or isinstance(action, DeleteDeployment)
 
 
-def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Seen, action: Action) -> bool:
+def _do(
+    context: Context,
+    place: Place,
+    policy: Policy,
+    record: Record,
+    seen: Seen,
+    action: Action,
+    renew: Callable[[], None],
+) -> bool:
     """Do one action; False when it was not done because the world is not what the decision saw."""
     if isinstance(action, SetTraffic):
         return _set_traffic(context, place, seen, action)
@@ -87,6 +97,8 @@ def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Se
         start_job(context, place, policy, seen.endpoint, action)
     elif isinstance(action, CancelJob):
         context.batch_jobs.cancel(place.endpoint_id, action.name)
+    elif isinstance(action, SendLoad):
+        _send_load(context, place, policy, record, action, renew)
     elif isinstance(action, DeleteDeployment):
         if record.autoscaled:
             context.autoscale.remove(_deployment_id(place, action.name))
@@ -96,6 +108,16 @@ def _do(context: Context, place: Place, policy: Policy, record: Record, seen: Se
 
 def _deployment_id(place: Place, name: str) -> str:
     return f"{place.endpoint_id}/deployments/{name}"
+
+
+def _send_load(
+    context: Context, place: Place, policy: Policy, record: Record, action: SendLoad, renew: Callable[[], None]
+) -> None:
+    try:
+        send_load(context, place, policy, record, action.count, renew=renew)
+    except Permanent as error:
+        # Mended by whoever wrote the policy, and no refusal of what the rollout itself wants.
+        raise Temporary(f"no load was sent: {error.reason}") from error
 
 
 def _set_traffic(context: Context, place: Place, seen: Seen, action: SetTraffic) -> bool:

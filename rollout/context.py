@@ -15,6 +15,7 @@ from cloud.datastores import Datastores
 from cloud.endpoints import Endpoints
 from cloud.logs import Logs
 from cloud.metrics import Metrics
+from cloud.model_files import ModelFiles
 from cloud.models import Models
 from cloud.queues import Queues
 from rollout.freezes import Freezes
@@ -42,6 +43,7 @@ class Context:
     models: Models
     logs: Logs
     metrics: Metrics
+    model_files: ModelFiles
     policies: Policies
     store: Store
     freezes: Freezes

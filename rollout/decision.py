@@ -75,6 +75,13 @@ class CancelJob:
     name: str
 
 
+@dataclass(frozen=True)
+class SendLoad:
+    """Send so many of the step's recorded requests through the endpoint (rollout.load)."""
+
+    count: int
+
+
 Action = (
     CreateDeployment
     | ScaleDeployment
@@ -84,6 +91,7 @@ Action = (
     | DeleteDeployment
     | StartJob
     | CancelJob
+    | SendLoad
 )
 
 

@@ -85,7 +85,9 @@ class EvidenceReader:
     def _arms(self, since: datetime, until: datetime) -> dict[str, Arm]:
         rows = self._run("requests.kql", since, until)
         return {
-            str(row["DeploymentName"]): Arm(int(row["requests"]), int(row["errors"]), _number(row["p95_ms"]))
+            str(row["DeploymentName"]): Arm(
+                int(row["requests"]), int(row["errors"]), _number(row["p95_ms"]), int(row["load"])
+            )
             for row in rows
         }
 

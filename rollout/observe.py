@@ -80,7 +80,9 @@ def observe(
         elif record is not None and record.phase in JUDGED and record.since is not None and seen is not None:
             evidence = _evidence(context, place, policy, target, record, seen.region, now, trouble, renew)
         elif record is not None and record.phase is Phase.TESTING and endpoint is not None:
-            smoke = smoke_test(context, policy, record, endpoint, trouble, renew=renew)
+            smoke = smoke_test(
+                context, policy, target, record, endpoint, deployments.get(record.live or ""), trouble, renew=renew
+            )
     wait, give_up = earlier_target(context, policy, target, record, trouble)
     autoscaled = False if wait or give_up else _autoscaled(context, place, record, seen, trouble)
     renew()

@@ -194,6 +194,8 @@ class Record:
     """When the rollout was last seen frozen; deadlines that passed meanwhile do nothing before."""
     restored: int = 0
     """How often somebody else's split was put back in the present step."""
+    load_at: datetime | None = None
+    """When load was last sent in the present step (rollout.load)."""
     retired: bool = False
     """The retire step is over: the deployment that was live before is deleted."""
     blocked_since: datetime | None = None

@@ -15,6 +15,7 @@ from policy.model import Approval, Canary, Check, Full, Retire, Shadow, Step, Wa
 from rollout.deadlines import unless_overdue
 from rollout.decision import Decision
 from rollout.deploying import START_WITHIN
+from rollout.load import with_load
 from rollout.look import Enter, Look
 from rollout.observing import starting
 from rollout.phases import PHASE_OF_STEP, Flag, Phase
@@ -61,7 +62,8 @@ def testing(look: Look) -> Decision | Enter:
     # The job of a batch target has its own time (sample.py); this is for one that cannot even be started.
     within = SMOKE_WITHIN + (look.policy.deployment.batch.sample_within if look.record.batch else timedelta())
     if look.waited > within:
-        return go_back(look, f"no smoke test could be made within {within}", Phase.FAILED)
+        why = "; ".join((f"no smoke test could be made within {within}", *look.seen.trouble))
+        return go_back(look, why, Phase.FAILED)
     return look.stay("testing", *look.seen.trouble)
 
 
@@ -77,7 +79,7 @@ def judged(look: Look) -> Decision | Enter:
             return unless_overdue(ready, ready.stay(ready.stopped), at_most, then)
         why = "; ".join(ready.verdict.reasons) if safe and ready.verdict else "passed by an alert or a person"
         return Enter(ready, ready.record.step + 1, why)
-    return unless_overdue(ready, ready.stay(*_waiting_for(ready, at_least)), at_most, then)
+    return unless_overdue(ready, with_load(ready, ready.stay(*_waiting_for(ready, at_least))), at_most, then)
 
 
 def _waiting_for(look: Look, at_least: timedelta) -> tuple[str, ...]:
@@ -177,6 +179,7 @@ def _entered(enter: Enter) -> Decision | Look:
         evidence=(),
         evidence_at=None,
         short=None,
+        load_at=None,
         flags=look.record.flags & {Flag.PAUSED},
     )
     record = record.noted(look.now, "decision", f"{steps[index].named}: {enter.why}")

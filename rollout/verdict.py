@@ -7,7 +7,7 @@ take a plain gate's place without anybody else noticing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -35,6 +35,8 @@ class Arm:
     requests: int = 0
     errors: int = 0
     p95_ms: float | None = None
+    load: int = 0
+    """How many of the requests were load of our own."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,20 @@ def judge(gates: Gates, evidence: Evidence | None, *, shadow: bool) -> Verdict:
         findings.append(_agreement(gates.agreement, gates.min_requests, evidence))
     if not findings:
         findings.append(Finding("evidence", Outcome.UNKNOWN, "no gate of the policy applies to this step"))
+    findings = [_with_load(finding, evidence) for finding in findings]
     outcomes = {f.outcome for f in findings}
     if Outcome.HARM in outcomes:
         return Verdict(Outcome.HARM, tuple(findings))
     return Verdict(Outcome.SAFE if outcomes == {Outcome.SAFE} else Outcome.UNKNOWN, tuple(findings))
+
+
+def _with_load(finding: Finding, evidence: Evidence) -> Finding:
+    """The finding, with how much of what it rests on was load of our own."""
+    live, candidate = evidence.live, evidence.candidate
+    if not live.load and not candidate.load:
+        return finding
+    of = f"{candidate.load} of the candidate's {candidate.requests} requests"
+    return replace(finding, text=f"{finding.text}; {of} and {live.load} of live's {live.requests} were load")
 
 
 def _error_rate(gate: Rise, fewest: int, evidence: Evidence) -> Finding:
