@@ -56,8 +56,8 @@ def differs(expected: Any, actual: Any, tolerance: float, at: str = "$") -> str:
     if isinstance(expected, list) and isinstance(actual, list):
         if len(expected) != len(actual):
             return f"at {at}: expected {len(expected)} items, came {len(actual)}"
-        found = (differs(*pair, tolerance, f"{at}[{n}]") for n, pair in enumerate(zip(expected, actual, strict=True)))
-        return next((one for one in found if one), "")
+        pairs = enumerate(zip(expected, actual, strict=True))
+        return next(filter(None, (differs(*pair, tolerance, f"{at}[{number}]") for number, pair in pairs)), "")
     if _same(expected, actual, tolerance):
         return ""
     return f"at {at}: expected {excerpt(expected)}, came {excerpt(actual)}"

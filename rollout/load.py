@@ -22,7 +22,7 @@ def with_load(look: Look, decision: Decision) -> Decision:
     """The decision of a step that waits for evidence, with the load that is due for it."""
     step = look.policy.steps[look.record.step]
     load = step.load if isinstance(step, Shadow | Canary) else None
-    if load is None or look.stopped or not _too_quiet(look):
+    if load is None or look.record.batch or look.stopped or not _too_quiet(look):
         return decision
     last = look.record.load_at
     count = int(load.per_minute * min(look.now - last if last else look.pace, LONGEST_SHARE) / timedelta(minutes=1))

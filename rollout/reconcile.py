@@ -20,7 +20,7 @@ from policy.model import Policy, Target
 from rollout.act import Outcome, act
 from rollout.context import EVENT_WORK, ROLLOUT_WORK, Context
 from rollout.decide import decide
-from rollout.decision import Decision
+from rollout.decision import Decision, SendLoad
 from rollout.journal import canonical, is_block, journaled, with_outcome
 from rollout.observe import Seen, observe
 from rollout.observing import is_observed
@@ -181,11 +181,15 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
 
 
 def _moves(record: Record | None, decision: Decision | None) -> bool:
-    """Whether the decision does anything, or goes on to another phase or step."""
+    """Whether the decision writes anything to Azure, or goes on to another phase or step.
+
+    Load is no write: it is sent by what the sending itself reads of the endpoint.
+    """
     if record is None or decision is None:
         return False
     after = decision.record
-    return bool(decision.actions) or (after.phase, after.step) != (record.phase, record.step)
+    writes = any(not isinstance(action, SendLoad) for action in decision.actions)
+    return writes or (after.phase, after.step) != (record.phase, record.step)
 
 
 def _done(

@@ -41,7 +41,7 @@ Fields = dict[str, Field]
 
 def breaking(old: Fields, new: Fields) -> list[str]:
     """What clients of `old` would stumble over, one line each; empty when everything they send is still taken."""
-    found = []
+    found = list[str]()
     for path, field in old.items():
         if path in new:
             found += _narrowed(path, field, new[path])
@@ -148,16 +148,16 @@ class _Walk:
         for name, below in (schema.get("properties") or {}).items():
             at = f"{path}.{name}" if path else str(name)
             merged = self._merged(below)
-            types = self._types(merged)
+            types = self._types(merged, depth)
             values = frozenset(json.dumps(value) for value in merged.get("enum") or [])
             self.fields[at] = Field(types, self._all or name in required, values)
             self.walk(merged, at, depth - 1)
         if schema.get("items"):
             self.walk(schema["items"], f"{path}[]", depth - 1)
 
-    def _merged(self, schema: Any) -> dict[str, Any]:
+    def _merged(self, given: Any) -> dict[str, Any]:
         """With `$ref` and `allOf` taken in."""
-        schema = _resolved(self._document, schema)
+        schema: dict[str, Any] = _resolved(self._document, given)
         for one in schema.get("allOf") or []:
             other = _resolved(self._document, one)
             schema = {
@@ -168,17 +168,17 @@ class _Walk:
             }
         return schema
 
-    def _types(self, schema: dict[str, Any]) -> frozenset[str]:
+    def _types(self, schema: dict[str, Any], depth: int) -> frozenset[str]:
         choices = [*(schema.get("anyOf") or []), *(schema.get("oneOf") or [])]
-        if choices:
-            return frozenset().union(*(self._types(_resolved(self._document, one)) for one in choices))
-        said = schema.get("type")
+        if choices and depth:
+            return frozenset().union(*(self._types(self._merged(one), depth - 1) for one in choices))
+        said = schema.get("type") if depth else None
         kinds = said if isinstance(said, list) else [said] if said else []
         if not kinds:
             return frozenset({"object"} if schema.get("properties") else {ANY})
         found = {_kind(str(kind), str(schema.get("format") or "")) for kind in kinds}
         if "array" in kinds and schema.get("items"):
-            items = self._types(_resolved(self._document, schema["items"]))
+            items = self._types(self._merged(schema["items"]), depth - 1)
             found = found - {"array"} | {f"{LIST}{one}" for one in items}
         return frozenset(found | ({"null"} if schema.get("nullable") or schema.get("x-nullable") else set()))
 

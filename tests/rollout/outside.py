@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policy.model import Approval, Canary, Check, Full, Policy, Retire, Shadow, Smoke, Step, Wait
-from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs, ScaleDeployment, SetTraffic
+from rollout.decision import (
+    CreateDeployment,
+    Decision,
+    DeleteDeployment,
+    SaveLogs,
+    ScaleDeployment,
+    SendLoad,
+    SetTraffic,
+)
 from rollout.endpoint import EndpointSeen
 from rollout.observation import Observation
 from rollout.phases import TERMINAL, Flag, Phase
@@ -48,6 +56,11 @@ class Decided:
         """The splits that are asked for."""
         return [action for action in self.decision.actions if isinstance(action, SetTraffic)]
 
+    @property
+    def loads(self) -> list[SendLoad]:
+        """The load that is sent."""
+        return [action for action in self.decision.actions if isinstance(action, SendLoad)]
+
     def healthy(self, name: str | None) -> bool:
         """Whether a deployment was seen to serve."""
         deployment = self.shown.deployments.get(name or "")
@@ -64,6 +77,7 @@ class Decided:
         self.somebody_elses_split_is_not_overwritten()
         self.a_first_version_begins_only_where_nothing_else_could_serve()
         self.nothing_goes_forward_while_stopped()
+        self.load_is_sent_only_into_a_step_that_waits_in_peace()
         self.a_step_is_left_only_for_a_reason()
         self.the_candidate_never_gets_more_than_its_step_gives()
         self.what_is_over_stays_over()
@@ -76,6 +90,16 @@ class Decided:
             assert not self.decision.actions
             assert self.after.terminal or self.after.phase is Phase.DEPLOYING
             assert self.after.terminal or Flag.OBSERVE in self.after.flags
+
+    def load_is_sent_only_into_a_step_that_waits_in_peace(self) -> None:
+        if self.loads:
+            assert self.before is not None
+            assert self.after.phase in (Phase.SHADOW, Phase.CANARY)
+            assert (self.after.phase, self.after.step) == (self.before.phase, self.before.step)
+            assert not self.harm()
+            assert not self.after.holds
+            assert Flag.PAUSED not in self.after.flags
+            assert self.decision.actions == tuple(self.loads)
 
     def splits_are_what_azure_allows(self) -> None:
         for write in self.writes:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from policy.model import DeploymentSettings, Policy
+from policy.model import DeploymentSettings, Load, Policy
 from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Then, Wait
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
@@ -50,6 +50,8 @@ BY_HAND = "by-hand"
 THENS: tuple[Then, ...] = ("hold", "rollback")
 EVIDENCE: dict[str, Evidence | None] = {"none": None, "safe": SAFE, "unknown": UNKNOWN, "harm": HARM}
 
+LOADS = st.sampled_from([None, Load(requests=({"data": [1]},), per_minute=60)])
+
 
 @st.composite
 def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
@@ -57,8 +59,8 @@ def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
     percents = sorted(draw(st.sets(st.integers(1, 99), max_size=2)))
     spine: list[Step] = [SmokeStep()] if draw(st.booleans()) else []
     if draw(st.booleans()):
-        spine.append(Shadow(mirror_percent=draw(st.integers(1, 50)), at_least=HOUR))
-    spine += [Canary(traffic_percent=percent) for percent in percents]
+        spine.append(Shadow(mirror_percent=draw(st.integers(1, 50)), at_least=HOUR, load=draw(LOADS)))
+    spine += [Canary(traffic_percent=percent, load=draw(LOADS)) for percent in percents]
     steps: list[Step] = []
     then: Then = draw(st.sampled_from(THENS))
     between = st.sampled_from([None, None, Approval(then=then), Wait(at_least=HOUR), Check(then=then)])
