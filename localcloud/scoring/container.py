@@ -28,7 +28,8 @@ from aiohttp import web
 
 from localcloud.scoring import console
 from localcloud.scoring.collector import LOG_PATH, Collector
-from localcloud.scoring.scorers import Scorer, load_scorer
+from localcloud.scoring.scorers import Scorer, code_folder, load_scorer
+from localcloud.scoring.swagger import DEFAULT_VERSION, swagger
 
 #: Longer than the front keeps an idle connection, so that this side never closes one under a request.
 _KEEP_ALIVE_SECONDS = 3600.0
@@ -36,18 +37,16 @@ _LARGEST_BODY = 64 * 1024 * 1024
 _MOST_THREADS = 64
 _GRACE_SECONDS = 2.0
 _FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
-_SWAGGER = {
-    "openapi": "3.0.0",
-    "info": {"title": "ML service", "version": "1.0.0"},
-    "paths": {"/score": {"post": {"responses": {"200": {"description": "The model's answer."}}}}},
-}
 
 
 class Server:
     """The HTTP side: score, swagger and health."""
 
-    def __init__(self, scorer: Scorer, threads: int, collector: Collector | None) -> None:
-        self._scorer, self._collector = scorer, collector
+    def __init__(
+        self, scorer: Scorer, threads: int, collector: Collector | None, *, folder: Path | None, service: str
+    ) -> None:
+        """`folder` is where the scoring script lies, for its own swagger files."""
+        self._scorer, self._collector, self._folder, self._service = scorer, collector, folder, service
         self._pool = ThreadPoolExecutor(min(threads, _MOST_THREADS), thread_name_prefix="run")
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -59,7 +58,8 @@ class Server:
             reason = self._collector.log(request.headers, await request.text())
             return web.Response(status=400 if reason else 200, text=reason or "")
         if request.path == "/swagger.json":
-            return web.json_response(_SWAGGER)
+            document = swagger(self._folder, request.query.get("version", DEFAULT_VERSION), self._service)
+            return web.json_response(document) if document else web.Response(status=404, text="No such version.")
         if request.path == "/":
             return web.Response(text="Healthy")
         return web.Response(status=404, text="Not Found")
@@ -114,7 +114,8 @@ def main(spec_file: str, control_fd: int) -> None:
         collector = Collector(spec["collector"]) if spec["collector"] else None
         if collector:
             os.environ.update(collector.environment(listener.getsockname()[1]))
-        server = Server(load_scorer(spec), spec["threads"], collector)
+        scorer = load_scorer(spec)
+        server = Server(scorer, spec["threads"], collector, folder=code_folder(spec), service=spec["model_name"])
         asyncio.run(serve(server, listener, socket.socket(fileno=control_fd)))
         if collector:
             collector.flush()

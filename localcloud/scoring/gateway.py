@@ -101,7 +101,8 @@ class Gateway:
         if (delay := self._limits_of(endpoint).bytes.use(len(body), time.perf_counter())) > 0:
             await asyncio.sleep(delay)
         # The routes may have changed while the body arrived: "every new request" means from here on.
-        call = _read(request, self._routes.get(endpoint, routes), f"/{path}", body, began, delay)
+        asked = f"/{path}?{request.query_string}" if request.query_string and path != "score" else f"/{path}"
+        call = _read(request, self._routes.get(endpoint, routes), asked, body, began, delay)
         deployment, outcome = await self._score(call, request.headers)
         return await self._reply(request, call, deployment, outcome)
 

@@ -68,6 +68,14 @@ def load_scorer(spec: Mapping[str, Any]) -> Scorer:
     )
 
 
+def code_folder(spec: Mapping[str, Any]) -> Path | None:
+    """Where the scoring script's own files lie; None for models that are served without a script."""
+    if spec["code_path"] and spec["scoring_script"]:
+        return Path(spec["code_path"])
+    script = next(_find(Path(spec["model_dir"]), "score.py"), None)
+    return script.parent if script else None
+
+
 def _find(folder: Path, pattern: str) -> Iterator[Path]:
     # Two levels: AZUREML_MODEL_DIR holds the registered folder, which may hold the model one level further down.
     for depth in ("", "*/", "*/*/"):

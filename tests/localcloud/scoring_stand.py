@@ -137,6 +137,17 @@ class Stand:
             replied = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status, replied, text, time.perf_counter() - began)
 
+    def swagger(self, endpoint: str, deployment: str, query: str = "") -> Reply:
+        """One deployment's OpenAPI document."""
+        uri = self.serving.scoring_uri(endpoint).removesuffix("/score") + f"/swagger.json{query}"
+        headers = {"Authorization": f"Bearer {KEYS[0]}", "azureml-model-deployment": deployment}
+
+        async def get() -> Reply:
+            async with self._client.get(uri, headers=headers) as answer:
+                return Reply(answer.status, dict(answer.headers), await answer.text(), 0.0)
+
+        return self.run(get())
+
     def rows(self, table: str, **wanted: Any) -> list[Json]:
         """Rows of AmlOnlineEndpoint<table> with these values, so far."""
         full = f"AmlOnlineEndpoint{table}"

@@ -155,3 +155,21 @@ def test_a_model_with_nothing_to_serve_says_what_was_expected(stand: Stand) -> N
 def test_a_script_without_run_is_refused(stand: Stand) -> None:
     with pytest.raises(ServingFailed, match=r"has no run\(\) function"):
         stand.deploy("norun", "norun", "def init(): pass\n")
+
+
+DOCUMENT = {"swagger": "2.0", "paths": {"/score": {"post": {"parameters": []}}}}
+
+
+def test_each_deployment_has_a_swagger_document_its_own_or_one_that_knows_no_inputs(stand: Stand) -> None:
+    plain = "def init(): pass\ndef run(raw_data): return 1\n"
+    stand.deploy("docs", "plain", plain)
+    code = stand.script(plain)
+    (code / "swagger.json").write_text(json.dumps(DOCUMENT))
+    stand.deploy("docs", "own", script=None, code_path=code, scoring_script="score.py")
+    stand.route("docs", {"plain": 100})
+
+    assert json.loads(stand.swagger("docs", "own").text) == DOCUMENT
+    generated = json.loads(stand.swagger("docs", "plain").text)
+    assert generated["definitions"]["ServiceInput"] == {"type": "object", "example": {}}
+    assert json.loads(stand.swagger("docs", "own", "?version=3").text)["openapi"].startswith("3.")
+    assert stand.swagger("docs", "own", "?version=9").status != 200

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -61,16 +61,21 @@ class Site:
             every=0.2,
         )
 
-    def register(self, version: str, behaviour: Behaviour = Behaviour.GOOD) -> None:
+    def register(
+        self,
+        version: str,
+        behaviour: Behaviour = Behaviour.GOOD,
+        *,
+        inputs: Mapping[str, str] | None = None,
+        kind: str = "custom_model",
+    ) -> None:
         """A data scientist registers a version with azure-ai-ml. Nobody does anything else."""
-        folder = write(self._world.folder / self.model / version, self.model, version, behaviour)
-        self._world.ml.models.create_or_update(
-            Model(name=self.model, version=version, path=folder, type="custom_model")
-        )
+        folder = write(self._world.folder / self.model / version, self.model, version, behaviour, inputs=inputs)
+        self._world.ml.models.create_or_update(Model(name=self.model, version=version, path=folder, type=kind))
 
-    def deploy_by_hand(self, version: str = "1", *, share: int = 100) -> None:
+    def deploy_by_hand(self, version: str = "1", *, share: int = 100, **registered: Any) -> None:
         """A version, deployed and given a share of the traffic by an engineer with azure-ai-ml."""
-        self.register(version)
+        self.register(version, **registered)
         endpoints, deployments = self._world.ml.online_endpoints, self._world.ml.online_deployments
         deployment = ManagedOnlineDeployment(
             name=f"by-hand-{self.mark}-{version}",

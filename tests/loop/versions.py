@@ -6,8 +6,11 @@ the service's own request id.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 SCRIPT = """# {model}
 import json, logging, os
@@ -40,8 +43,30 @@ class Behaviour(StrEnum):
     NEVER_STARTS = "never starts"
 
 
-def write(folder: Path, model: str, version: str, behaviour: Behaviour) -> Path:
-    """A model folder with the version's script. No two are alike: the SDK uploads equal folders to one address."""
+def write(
+    folder: Path, model: str, version: str, behaviour: Behaviour, *, inputs: Mapping[str, str] | None = None
+) -> Path:
+    """A model folder with the version's script. No two are alike: the SDK uploads equal folders to one address.
+
+    `inputs`: the columns that a row must have and their types in MLflow's words, said in the swagger file beside the
+    script and in an `MLmodel`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "score.py").write_text(SCRIPT.format(model=model, version=version, behaviour=behaviour.value))
+    if inputs is not None:
+        (folder / "swagger.json").write_text(json.dumps(swagger(inputs)))
+        signature = [{"name": name, "type": kind, "required": True} for name, kind in inputs.items()]
+        (folder / "MLmodel").write_text(json.dumps({"flavors": {}, "signature": {"inputs": json.dumps(signature)}}))
     return folder
+
+
+def swagger(inputs: Mapping[str, str]) -> dict[str, Any]:
+    """An OpenAPI document as the inference server writes it, of rows with these columns, all numbers."""
+    row = {"type": "object", "properties": {name: {"type": "number"} for name in inputs}, "required": list(inputs)}
+    body = {"type": "object", "properties": {"data": {"type": "array", "items": row}}, "required": ["data"]}
+    parameter = {"name": "serviceInputPayload", "in": "body", "schema": {"$ref": "#/definitions/ServiceInput"}}
+    return {
+        "swagger": "2.0",
+        "paths": {"/score": {"post": {"parameters": [parameter]}}},
+        "definitions": {"ServiceInput": body},
+    }
