@@ -7,7 +7,8 @@ time for is not made up for, and the first answer of an endpoint that has too mu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,8 +49,15 @@ def send_load(
     target = next(one for one in policy.targets if one.name == place.target)
     requests = recorded_requests(context, target, load.requests, load.requests_from)
     renew()
+    due = _in_turn(requests, count, load, context.clock())
     with Scoring(endpoint.scoring_uri, context.endpoints.key(endpoint)) as scoring:
-        _send(context, place, record, scoring, _in_turn(requests, count, load, context.clock()))
+        one_after_another(
+            scoring,
+            due,
+            clock=context.clock,
+            new_id=context.new_id,
+            news=lambda: bool(context.store.unread(place, record).items),
+        )
 
 
 def _in_turn(requests: tuple[Any, ...], count: int, load: Load, now: datetime) -> list[Any]:
@@ -58,21 +66,31 @@ def _in_turn(requests: tuple[Any, ...], count: int, load: Load, now: datetime) -
     return [requests[(first + number) % len(requests)] for number in range(count)]
 
 
-def _send(context: Context, place: Place, record: Record, scoring: Scoring, requests: list[Any]) -> None:
-    began = looked = context.clock()
-    carried = 0
+def one_after_another(
+    scoring: Scoring,
+    requests: Iterable[Any],
+    *,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+    news: Callable[[], bool],
+) -> int:
+    """Send them until time, bytes or the endpoint's patience are used up, or `news` came; how many were answered."""
+    began = looked = clock()
+    carried = answered = 0
     for request in requests:
-        now = context.clock()
+        now = clock()
         if now - began > LOOK_WITHIN or carried > MOST_BYTES:
-            return
+            break
         if now - looked > NEWS_EVERY:
             looked = now
-            if context.store.unread(place, record).items:
-                return
+            if news():
+                break
         try:
-            reply = scoring.load(request, load_id=context.new_id(), timeout=TIMEOUT_SECONDS)
+            reply = scoring.load(request, load_id=new_id(), timeout=TIMEOUT_SECONDS)
         except CloudError:
-            return  # a client that got no answer would not go on either; the evidence has what was answered
-        carried += len(str(request)) + len(reply.body)
+            break  # a client without an answer would not press on either; what was answered is in the logs
+        answered += 1
+        carried += len(json.dumps(request)) + len(reply.body)
         if reply.status in TOO_MUCH:
-            return
+            break
+    return answered

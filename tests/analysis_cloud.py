@@ -107,6 +107,12 @@ class AnalysisCloud:
         rows = [{**row, "Message": message, "TimeGenerated": datetime.now(UTC)} for message in messages]
         self.cloud.tables.append("AmlOnlineEndpointConsoleLog", rows)
 
+    def requested(self, target: Target, endpoint: str, request: str, client_id: str) -> None:
+        """A request's line in the traffic log; `client_id` is what its sender called it."""
+        row = {"_ResourceId": endpoint_id(target, endpoint), "TimeGenerated": datetime.now(UTC)}
+        ids = {"XRequestId": request, "XMSClientRequestId": client_id, "DeploymentName": "blue"}
+        self.cloud.tables.append("AmlOnlineEndpointTrafficLog", [{**row, **ids}])
+
     def policy(self, name: str, **parts: Any) -> tuple[Policy, Target, str]:
         """A policy of its own for one test, with its only target and that target's endpoint."""
         settings = self.cloud.settings

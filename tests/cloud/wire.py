@@ -29,6 +29,8 @@ class Wire:
     url: str
     reply: Reply = Reply(200)
     asked: list[str] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    """Of each request, names in lower case."""
 
 
 @contextmanager
@@ -45,11 +47,14 @@ def serving(folder: Path, monkeypatch_env: dict[str, str]) -> Iterator[Wire]:
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             wire.asked.append(self.path)
+            wire.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(wire.reply.status)
             for name, value in {**wire.reply.headers, "Content-Length": str(len(wire.reply.body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(wire.reply.body)
+
+        do_GET = do_POST
 
         def log_message(self, *_: object) -> None:
             """Quiet."""

@@ -70,6 +70,18 @@ def test_every_data_row_is_in_the_data_set_with_its_prediction(analysis: Analysi
     ]
 
 
+def test_requests_that_understudy_sent_itself_are_no_data(analysis: AnalysisCloud, known: Known) -> None:
+    context, place = known
+    _, target, endpoint = context.endpoints[0]
+    sent = {"load": "understudyload0a1b", "probe": "understudy0a1b", "client": "0a1b", "silent": ""}
+    for request, client_id in sent.items():
+        analysis.requested(target, endpoint, request, client_id)
+        log(analysis, known, input_line(request, [{"request_id": "client", "a": 1}]), output_line(request, [0]))
+    log(analysis, known, input_line("unlogged", [{"a": 1}]), output_line("unlogged", [0]))
+    analysis.export(context.endpoints[0], analysis.visible())
+    assert {row["request_id"] for row in rows(context, place)} == {"client", "silent", "unlogged"}
+
+
 def test_rows_of_other_endpoints_stay_out_even_when_the_name_begins_alike(
     analysis: AnalysisCloud, known: Known
 ) -> None:

@@ -13,6 +13,7 @@ from tests.loop.waiting import wait_until
 from tests.loop.world import World, together
 
 X = {"x": "double"}
+APPROVAL = "approval: {at_most: 10m}"
 REQUESTS = [{"data": [{"x": number}]} for number in range(0, 90, 10)]
 EXPECTED = [{"predictions": [number / 97]} for number in range(0, 90, 10)]
 SHAPE = {"type": "object", "required": ["predictions", "version"], "properties": {"predictions": {"type": "array"}}}
@@ -39,21 +40,21 @@ def a_version_that_answers_as_expected_goes_on_and_one_that_does_not_never_sees_
             expect={"schema": SHAPE, "values": EXPECTED},
             max_latency="20s",
         )
-        site.write_policy(steps=(step, FULL))
+        site.write_policy(steps=(step, APPROVAL, FULL))
         site.wait_until_in_force()
     behaviours = (Behaviour.GOOD, Behaviour.DIFFERS, Behaviour.ERRS)
     together(list(zip((good, differing, erring), behaviours, strict=True)), lambda one: one[0].register("2", one[1]))
 
-    done = good.wait_for("done", version="2")
+    tested = good.wait_for("awaiting_approval", version="2")
     wrong = differing.wait_for("failed", version="2")
     broken = erring.wait_for("failed", version="2")
 
-    assert any("9 smoke requests answered well" in entry["text"] for entry in done["history"])
-    assert any("input schema not compared" in entry["text"] for entry in done["history"])
+    assert any("9 smoke requests answered well" in entry["text"] for entry in tested["history"])
+    assert any("input schema not compared" in entry["text"] for entry in tested["history"])
     assert "request 1 of 9: at $.predictions[0]: expected 0.0, came 1" in wrong["reasons"][0]
     assert "request 1 of 9: expected status 200, came 424" in broken["reasons"][0]
     for site, ended in ((differing, wrong), (erring, broken)):
-        assert phases(ended) == ["deploying", "testing", "failed"]
+        assert "awaiting_approval" not in phases(ended)
         assert site.split() == ({"1": 100}, {})
 
 
@@ -66,7 +67,7 @@ def a_version_that_no_longer_takes_what_clients_send_is_stopped_by_either_source
     together(given, lambda one: one[0].deploy_by_hand(inputs={"x": "long"}, kind=one[1]))
     for site in sites:
         step = smoke(input_schema="any") if site is let_pass else smoke()
-        site.write_policy(steps=(step, FULL))
+        site.write_policy(steps=(step, APPROVAL, FULL))
     for site in sites:
         site.wait_until_in_force()
     together(
@@ -76,8 +77,8 @@ def a_version_that_no_longer_takes_what_clients_send_is_stopped_by_either_source
 
     stopped = by_swagger.wait_for("failed", version="2")
     also = by_signature.wait_for("failed", version="2")
-    passed = let_pass.wait_for("done", version="2")
-    widened = wider.wait_for("done", version="2")
+    passed = let_pass.wait_for("awaiting_approval", version="2")
+    widened = wider.wait_for("awaiting_approval", version="2")
 
     assert "(swagger.json): data[].y is new and required" in stopped["reasons"][0]
     assert "(MLflow signature): y is new and required" in also["reasons"][0]

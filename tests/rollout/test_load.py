@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from policy.model import Canary, Load, Shadow
+from policy.model import Canary, FreezeWindow, Load, Shadow
 from rollout.decision import SendLoad
 from rollout.observation import Observation
 from rollout.phases import Flag, Phase
@@ -99,6 +99,16 @@ def test_a_rate_of_less_than_one_a_look_is_kept_over_several_looks() -> None:
 )
 def test_no_load_is_sent(record: Record, seen: Evidence | None) -> None:
     assert sent(record, seen) == 0
+
+
+def test_no_load_is_sent_while_the_policy_freezes_the_time() -> None:
+    window = FreezeWindow.model_validate(
+        {"from": "00:00", "to": "24:00", "days": ["mon"], "time_zone": "UTC", "reason": "r"}
+    )
+    frozen = WITH_LOAD.model_copy(update={"freeze": (window,)})
+    for policy, loads in ((WITH_LOAD, 1), (frozen, 0)):
+        decision = decided(standing(Phase.SHADOW), world_of(Phase.SHADOW), policy=policy, evidence=UNKNOWN)
+        assert len(decision.actions) == loads
 
 
 def test_load_of_our_own_never_stands_for_traffic_that_suffices() -> None:
