@@ -75,15 +75,17 @@ def _misfit(schema: dict[str, Any] | None, answer: Any) -> str:
     """Where an answer does not fit a JSON Schema. The words are the schema's, with a short piece of the answer."""
     if schema is None:
         return ""
-    from jsonschema.exceptions import SchemaError, best_match
+    from jsonschema.exceptions import best_match
     from jsonschema.validators import Draft202012Validator, validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    kind = validator_for(schema, Draft202012Validator)
+    # An empty registry: what a schema refers to is never fetched from somewhere else.
+    validator = validator_for(schema, Draft202012Validator)(schema, registry=Registry())
     try:
-        kind.check_schema(schema)
-        found = best_match(kind(schema).iter_errors(answer))
-    except SchemaError as error:
-        return f"`expect.schema` of the policy is no JSON Schema: {excerpt(error.message)}"
+        found = best_match(validator.iter_errors(answer))
+    except Unresolvable as error:
+        return f"`expect.schema` refers to {excerpt(error.ref)}, which is not in it"
     if found is None:
         return ""
     rule = excerpt(found.validator_value)

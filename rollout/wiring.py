@@ -17,6 +17,7 @@ from cloud.eventgrid import Topic
 from cloud.insights import Insights
 from cloud.logs import Logs
 from cloud.metrics import Metrics
+from cloud.model_files import ModelFiles
 from cloud.models import Models
 from cloud.queues import Queues
 from cloud.settings import Settings
@@ -42,6 +43,7 @@ def wired(
 ) -> Context:
     """Everything that the wing is given, as `identity`. No call is made yet."""
     arm, blobs = Arm(of.arm_url, of.arm_audience, identity), Blobs(of.blob_url, identity)
+    datastores = Datastores(arm, identity, own_account=of.blob_url)
     return Context(
         arm=arm,
         blobs=blobs,
@@ -49,7 +51,8 @@ def wired(
         endpoints=Endpoints(arm, identity),
         batch=BatchEndpoints(arm, identity),
         batch_jobs=BatchJobs(arm, identity, audience=of.aml_audience),
-        datastores=Datastores(arm, identity, own_account=of.blob_url),
+        datastores=datastores,
+        model_files=ModelFiles(arm, datastores),
         autoscale=Autoscale(arm),
         models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
         logs=Logs(of.logs_url, identity),

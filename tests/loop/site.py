@@ -39,6 +39,9 @@ class Site:
         self._world, self.mark = world, mark
         self.policy, self.model, self.endpoint = f"policy-{mark}", f"model-{mark}", f"endpoint-{mark}"
         self.endpoint_id = f"{world.workspace_id}/onlineEndpoints/{self.endpoint}"
+        self.inputs: Mapping[str, str] | None = None
+        """Columns that the versions registered from now on say they take."""
+        self.kind = "custom_model"
         self.path = f"rollouts/{self.policy}/{TARGET}/{self.endpoint}"
 
     # Given
@@ -61,21 +64,14 @@ class Site:
             every=0.2,
         )
 
-    def register(
-        self,
-        version: str,
-        behaviour: Behaviour = Behaviour.GOOD,
-        *,
-        inputs: Mapping[str, str] | None = None,
-        kind: str = "custom_model",
-    ) -> None:
+    def register(self, version: str, behaviour: Behaviour = Behaviour.GOOD) -> None:
         """A data scientist registers a version with azure-ai-ml. Nobody does anything else."""
-        folder = write(self._world.folder / self.model / version, self.model, version, behaviour, inputs=inputs)
-        self._world.ml.models.create_or_update(Model(name=self.model, version=version, path=folder, type=kind))
+        folder = write(self._world.folder / self.model / version, self.model, version, behaviour, inputs=self.inputs)
+        self._world.ml.models.create_or_update(Model(name=self.model, version=version, path=folder, type=self.kind))
 
-    def deploy_by_hand(self, version: str = "1", *, share: int = 100, **registered: Any) -> None:
+    def deploy_by_hand(self, version: str = "1", *, share: int = 100) -> None:
         """A version, deployed and given a share of the traffic by an engineer with azure-ai-ml."""
-        self.register(version, **registered)
+        self.register(version)
         endpoints, deployments = self._world.ml.online_endpoints, self._world.ml.online_deployments
         deployment = ManagedOnlineDeployment(
             name=f"by-hand-{self.mark}-{version}",

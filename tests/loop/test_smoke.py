@@ -12,7 +12,6 @@ from tests.loop.versions import Behaviour
 from tests.loop.waiting import wait_until
 from tests.loop.world import World, together
 
-X = {"x": "double"}
 APPROVAL = "approval: {at_most: 10m}"
 REQUESTS = [{"data": [{"x": number}]} for number in range(0, 90, 10)]
 EXPECTED = [{"predictions": [number / 97]} for number in range(0, 90, 10)]
@@ -63,17 +62,17 @@ def a_version_that_no_longer_takes_what_clients_send_is_stopped_by_either_source
 ) -> None:
     by_swagger, by_signature, let_pass, wider = sites = world.bare_sites(4)
     kinds = ("custom_model", "mlflow_model", "custom_model", "mlflow_model")
-    given = list(zip(sites, kinds, strict=True))
-    together(given, lambda one: one[0].deploy_by_hand(inputs={"x": "long"}, kind=one[1]))
+    for site, kind in zip(sites, kinds, strict=True):
+        site.kind, site.inputs = kind, {"x": "long"}
+    together(sites, Site.deploy_by_hand)
     for site in sites:
         step = smoke(input_schema="any") if site is let_pass else smoke()
         site.write_policy(steps=(step, APPROVAL, FULL))
     for site in sites:
         site.wait_until_in_force()
-    together(
-        given,
-        lambda one: one[0].register("2", inputs=X if one[0] is wider else {"x": "double", "y": "double"}, kind=one[1]),
-    )
+    for site in sites:
+        site.inputs = {"x": "double"} if site is wider else {"x": "double", "y": "double"}
+    together(sites, lambda site: site.register("2"))
 
     stopped = by_swagger.wait_for("failed", version="2")
     also = by_signature.wait_for("failed", version="2")

@@ -41,7 +41,12 @@ def said(expect: Expect, body: Any, *, value: Any = MISSING, status: int = 200) 
             {"predictions": [0.2, 7]},
             "at $.predictions[1]: expected maximum 1, came 7",
         ),
-        (Expect(schema={"type": "no type"}), 200, {}, "`expect.schema` of the policy is no JSON Schema"),
+        (
+            Expect(schema={"$ref": "https://example.com/answers.json"}),
+            200,
+            {},
+            "`expect.schema` refers to https://example.com/answers.json, which is not in it",
+        ),
     ],
 )
 def test_status_and_shape_are_as_expected_or_what_was_expected_and_what_came_is_told(
