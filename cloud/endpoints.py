@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloud.arm import Arm, Json, error_text
-from cloud.errors import CloudError, NotFound, mapped
+from cloud.errors import CloudError, NotFound, Permanent, mapped
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 API_VERSION = "2024-10-01"
+CONTAINERS = ("StorageInitializer", "InferenceServer")
 SCORING_SCOPE = "https://ml.azure.com/.default"
 
 
@@ -155,9 +156,20 @@ class Endpoints:
         return error_text(status) if status.get("error") else ""
 
     def container_log(self, endpoint_id: str, name: str, lines: int = 1000) -> str:
-        """The last lines of a deployment's container log."""
-        reply = self._arm.post(f"{endpoint_id}/deployments/{name}/getLogs", API_VERSION, {"tail": lines})
-        return str(reply.get("content") or "")
+        """The last lines of both of a deployment's containers: the one that fetches the model, and the server.
+
+        A container that never started has no log, and Azure refuses to show it: that is said in its place.
+        """
+        parts = []
+        for container in CONTAINERS:
+            try:
+                asked = {"tail": lines, "containerType": container}
+                reply = self._arm.post(f"{endpoint_id}/deployments/{name}/getLogs", API_VERSION, asked)
+                text = str(reply.get("content") or "")
+            except Permanent as error:
+                text = f"no log could be read: {error.reason}\n"
+            parts.append(f"=== {container}\n{text}")
+        return "\n".join(parts)
 
     def key(self, endpoint: Endpoint) -> str:
         """A bearer token for scoring: the key, an AML token, or for an Entra endpoint the app's own token."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cloud.data_assets import COLLECTED
 from cloud.errors import CloudError, Permanent, Temporary
 from policy.model import Policy
 from rollout.batch_bodies import batch_body
-from rollout.bodies import candidate_body
+from rollout.bodies import candidate_body, doubts
+from rollout.collector import asset_name, with_own_folders
 from rollout.context import Context
 from rollout.decision import (
     Action,
@@ -52,12 +54,15 @@ def act(
     renew: Callable[[], None],
 ) -> Outcome:
     """Do the actions in order; stop at the first that fails. `renew` starts the lease's time again before a write."""
+    doubtful: tuple[str, ...] = ()
     for action in actions:
         try:
             renew()
             if _last_word(action) and context.store.unread(place, record).items:
                 return Outcome(blocked=True)
-            if not _do(context, place, policy, record, seen, action, renew):
+            if isinstance(action, CreateDeployment):
+                doubtful = _create(context, place, policy, seen, action)
+            elif not _do(context, place, policy, record, seen, action, renew):
                 return Outcome(blocked=True)
         except Permanent as error:
             return Outcome(refused=error.reason)
@@ -65,7 +70,7 @@ def act(
             return Outcome(trouble=(str(error),), retry_after=error.retry_after)
         except CloudError as error:
             return Outcome(trouble=(str(error),))
-    return Outcome()
+    return Outcome(trouble=doubtful)
 
 
 def _last_word(action: Action) -> bool:
@@ -85,9 +90,7 @@ def _do(
     """Do one action; False when it was not done because the world is not what the decision saw."""
     if isinstance(action, SetTraffic):
         return _set_traffic(context, place, seen, action)
-    if isinstance(action, CreateDeployment):
-        _create(context, place, policy, seen, action)
-    elif isinstance(action, ScaleDeployment):
+    if isinstance(action, ScaleDeployment):
         context.endpoints.scale_deployment(place.endpoint_id, action.name, action.instances)
     elif isinstance(action, CarryAutoscale):
         context.autoscale.carry(_deployment_id(place, action.source), _deployment_id(place, action.name))
@@ -134,19 +137,31 @@ def _set_traffic(context: Context, place: Place, seen: Seen, action: SetTraffic)
     return True
 
 
-def _create(context: Context, place: Place, policy: Policy, seen: Seen, action: CreateDeployment) -> None:
+def _create(context: Context, place: Place, policy: Policy, seen: Seen, action: CreateDeployment) -> tuple[str, ...]:
+    """Ask for the candidate; what a person should know of its body."""
     if seen.endpoint is None:
-        return
+        return ()
     live = seen.deployments.get(action.like or "")
     parts = (live.body if live else None, seen.endpoint.body, policy.deployment, action.model_id, policy.name)
-    body = batch_body(*parts) if place.batch else candidate_body(*parts, action.instances)
-    context.at(place.endpoint_id).write_deployment(place.endpoint_id, action.name, body)
+    if place.batch:
+        context.batch.write_deployment(place.endpoint_id, action.name, batch_body(*parts))
+        return ()
+    body = candidate_body(*parts, action.instances)
+
+    def folder(collection: str) -> str:
+        workspace, endpoint = place.endpoint_id.rsplit("/", 2)[0], place.endpoint
+        uri = f"{COLLECTED}/{endpoint}/{action.name}/{collection}"
+        return context.data_assets.folder(workspace, asset_name(endpoint, action.name, collection), uri)
+
+    body = with_own_folders(body, place.endpoint, action.like or "", folder)
+    context.endpoints.write_deployment(place.endpoint_id, action.name, body)
+    return doubts(body)
 
 
 def _save_logs(context: Context, place: Place, record: Record, action: SaveLogs) -> None:
     try:
         text = context.at(place.endpoint_id).container_log(place.endpoint_id, action.name)
     except Permanent as error:
-        # A container that never started has no log; that must not keep it (and its cost) alive.
+        # That it cannot be read must not keep the deployment (and its cost) alive.
         text = f"no log could be read: {error.reason}\n"
     context.store.archive_log(record, action.name, text)

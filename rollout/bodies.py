@@ -18,6 +18,20 @@ from rollout.names import settings_digest
 Json = dict[str, Any]
 
 _MADE_BY_AZURE = ("provisioningState", "properties")
+_ENTRIES_OF_AZURE = (
+    "azureml.onlineendpointid",
+    "AzureAsyncOperationUri",
+    "createdAt",
+    "createdBy",
+    "lastModifiedAt",
+    "lastModifiedBy",
+)
+"""What Azure writes into `properties.properties`, beside what the user keeps there."""
+WITHOUT_EGRESS = (
+    "the live deployment has egressPublicNetworkAccess disabled and the model is in a registry, whose storage it may"
+    " then not reach: if the deployment fails to download its model, use a managed network of the workspace instead"
+    " of the legacy setting, or a model of the workspace"
+)
 TAG = "understudy"
 """Tag on deployments that Understudy made; its value is the policy's name."""
 MADE_BY = "understudy-settings"
@@ -70,7 +84,18 @@ def _copied(like: Mapping[str, Any]) -> Json:
         body["identity"] = identity(body["identity"])
     properties = like["properties"]
     body["properties"] = {k: copy.deepcopy(v) for k, v in properties.items() if k not in _MADE_BY_AZURE}
+    entries = {k: v for k, v in (properties.get("properties") or {}).items() if k not in _ENTRIES_OF_AZURE}
+    if entries:
+        body["properties"]["properties"] = entries
     return body
+
+
+def doubts(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a person should know of a body that Azure takes and that may fail all the same."""
+    properties = body["properties"]
+    closed = str(properties.get("egressPublicNetworkAccess") or "").lower() == "disabled"
+    of_registry = str(properties.get("model") or "").lower().startswith("azureml://registries/")
+    return (WITHOUT_EGRESS,) if closed and of_registry else ()
 
 
 def _first(endpoint: Mapping[str, Any], settings: DeploymentSettings) -> Json:

@@ -11,6 +11,7 @@ from cloud.autoscale import Autoscale
 from cloud.batch import BatchEndpoints, endpoints_at
 from cloud.batch_jobs import BatchJobs
 from cloud.blobs import Blobs
+from cloud.data_assets import DataAssets
 from cloud.datastores import Datastores
 from cloud.endpoints import Endpoints
 from cloud.logs import Logs
@@ -37,6 +38,7 @@ class Context:
     endpoints: Endpoints
     """The online ones."""
     autoscale: Autoscale
+    data_assets: DataAssets
     batch: BatchEndpoints
     batch_jobs: BatchJobs
     datastores: Datastores

@@ -11,6 +11,7 @@ from cloud.autoscale import Autoscale
 from cloud.batch import BatchEndpoints
 from cloud.batch_jobs import BatchJobs
 from cloud.blobs import Blobs
+from cloud.data_assets import DataAssets
 from cloud.datastores import Datastores
 from cloud.endpoints import Endpoints
 from cloud.eventgrid import Topic
@@ -49,6 +50,7 @@ def wired(
         blobs=blobs,
         queues=Queues(of.queue_url, identity),
         endpoints=Endpoints(arm, identity),
+        data_assets=DataAssets(arm),
         batch=BatchEndpoints(arm, identity),
         batch_jobs=BatchJobs(arm, identity, audience=of.aml_audience),
         datastores=datastores,
