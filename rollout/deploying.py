@@ -33,11 +33,12 @@ def deploying(look: Look) -> Decision | Enter:
             return unless_overdue(look, look.stay(look.stopped), START_WITHIN)
         up = replace(look, record=replace(look.record, deploy_seconds=look.lasted.total_seconds()))
         return Enter(up, 0, f"deployment {candidate.name} is up")
-    if candidate.state == "Failed":
+    gave_way = candidate.state == "Canceled" or "OperationCanceled" in candidate.failure
+    if candidate.state == "Failed" and not gave_way:
         return go_back(look, f"deployment failed: {candidate.failure or 'Azure gives no reason'}", Phase.FAILED)
     if look.lasted > DEPLOY_WITHIN:
         return go_back(look, f"deployment {candidate.name} was not up within {DEPLOY_WITHIN}", Phase.FAILED)
-    if candidate.state == "Canceled":
+    if gave_way:
         return _delete(look, f"Azure canceled the deployment of {candidate.name}; it is made again")
     return look.stay(f"deployment {candidate.name} is {candidate.state}")
 
@@ -143,7 +144,8 @@ def _delete(look: Look, why: str) -> Decision:
     endpoint, name = look.seen.endpoint, look.record.candidate
     if endpoint is not None and (endpoint.traffic.get(name) or endpoint.mirror.get(name)):
         return look.stay(f"deployment {name} has failed and has traffic: take it off", flags=frozenset({Flag.HELD}))
-    return Decision(look.stay(why).record, (DeleteDeployment(name),))
+    noted = replace(look, record=look.record.noted(look.now, "decision", why))
+    return Decision(noted.stay(why).record, (DeleteDeployment(name),))
 
 
 def _largest(endpoint: EndpointSeen, candidate: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,11 +10,12 @@ import pytest
 
 from policy.model import DeploymentSettings
 from rollout.capacity import lacking
-from rollout.decision import CarryAutoscale, CreateDeployment, ScaleDeployment, SetTraffic
+from rollout.decision import CarryAutoscale, CreateDeployment, DeleteDeployment, ScaleDeployment, SetTraffic
+from rollout.endpoint import DeploymentSeen
 from rollout.phases import Flag, Phase
 from tests.rollout.azure import NO_QUOTA, Loop
 from tests.rollout.journey import HOUR, WELL, deployed, old_is_live, registered
-from tests.rollout.world import NEW, OLD, POLICY, SAFE, V1, V2, alert, command
+from tests.rollout.world import NEW, OLD, POLICY, SAFE, V1, V2, alert, command, decided
 
 MINUTE = timedelta(minutes=1)
 
@@ -211,3 +213,16 @@ def test_autoscale_that_cannot_be_read_holds_the_start() -> None:
 )
 def test_a_refusal_for_lack_of_quota_says_how_many_cores_are_missing(refusal: str, begins: str) -> None:
     assert lacking(refusal).startswith(begins)
+
+
+def test_a_first_provisioning_that_gave_way_to_another_operation_is_made_again() -> None:
+    loop = live_with(10)
+    loop.look()
+    world = loop.azure.seen()
+    failed = DeploymentSeen(NEW, "Failed", V2.id, "(OperationCanceled) a higher priority operation")
+    there = replace(world, deployments={**world.deployments, NEW: failed})
+
+    again = decided(loop.record, there, policy=loop.policy)
+
+    assert again.actions == (DeleteDeployment(NEW),)
+    assert again.record.phase is Phase.DEPLOYING
