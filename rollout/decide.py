@@ -64,7 +64,6 @@ def _in_flight(look: Look) -> Decision:
     policy, seen = look.policy, look.seen
     if look.record.phase is Phase.ROLLING_BACK:
         return rolling_back(look)
-    look = with_freeze(look)
     verdict = _verdict(look)
     look = replace(look, record=_measured(look, verdict), verdict=verdict)
     cause, newer = _harm(look), _newer(look)
@@ -72,6 +71,7 @@ def _in_flight(look: Look) -> Decision:
         return superseded_in_service(look, cause, newer.version)
     if cause is not None:
         return go_back(look, cause, Phase.FAILED if look.record.kind == "rollback" else Phase.ROLLED_BACK)
+    look = with_freeze(look)
     if newer is not None and policy.on_new_version == "supersede":
         return _superseded(look, newer.version)
     if newer is not None and policy.on_new_version == "ignore":

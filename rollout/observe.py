@@ -109,7 +109,7 @@ def observe(
             autoscaled=autoscaled,
             earlier_target=wait,
             earlier_failed=give_up,
-            freezes=_freezes(context, place, record, trouble),
+            freezes=_freezes(context, place, record, inbox, trouble),
             trouble=tuple(trouble),
         ),
         endpoint,
@@ -124,9 +124,13 @@ def _needs_endpoint(record: Record | None, inbox: Inbox, now: datetime) -> bool:
     return news or not record.terminal
 
 
-def _freezes(context: Context, place: Place, record: Record | None, trouble: list[str]) -> tuple[Freeze, ...] | None:
-    """What is frozen; nothing is asked for what goes nowhere."""
+def _freezes(
+    context: Context, place: Place, record: Record | None, inbox: Inbox, trouble: list[str]
+) -> tuple[Freeze, ...] | None:
+    """What is frozen; nothing is asked for what goes nowhere or back, for the way back must not wait for an answer."""
     if record is None or record.terminal or record.phase is Phase.ROLLING_BACK:
+        return ()
+    if any(one.action == "rollback" for one in (*inbox.alerts, *inbox.commands)):
         return ()
     try:
         return context.freezes.at(place)

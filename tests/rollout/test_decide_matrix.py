@@ -163,8 +163,8 @@ frozen, safe, long enough          f         f         f         +W        .    
 frozen, candidate up               f         f         f         +W        .         .         .         .
 frozen, promote                    f         f         f         +W        .         .         .         .
 frozen, approve                    f         f         f         +W        .         .         .         .
-frozen, alert: rollback            back+W    f         back+W    +W        back+W    .         .         .
-frozen, evidence: harm             back+W    f         back+W    +W        .         .         .         .
+frozen, alert: rollback            back+W    .         back+W    +W        back+W    .         .         .
+frozen, evidence: harm             back+W    .         back+W    +W        .         .         .         .
 frozen, newer version              f         f         f         +W        new       new       new       new
 frozen, deadline and `keep` passed f         f         f         +W        .         .         .         .
 freezes cannot be read             f         f         f         +W        .         .         .         .

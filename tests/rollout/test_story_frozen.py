@@ -25,8 +25,11 @@ from tests.rollout.world import (
     V2,
     alert,
     command,
+    decided,
+    endpoint,
     freeze,
     policy_of,
+    standing,
 )
 
 WINDOW = """\
@@ -193,3 +196,10 @@ def test_nothing_of_the_policy_is_frozen_where_it_has_no_window() -> None:
     loop.now = max(loop.now, NOW) + HOUR
     loop.look(evidence=SAFE)
     assert loop.phase() is Phase.CANARY
+
+
+def test_a_way_back_that_has_to_make_a_deployment_first_is_not_frozen() -> None:
+    record = standing(Phase.DEPLOYING, kind="rollback", since=None)
+    decision = decided(record, endpoint({OLD: 100}, new=""), freezes=(freeze(),))
+    assert [type(action).__name__ for action in decision.actions] == ["CreateDeployment"]
+    assert Flag.FROZEN not in decision.record.flags
