@@ -130,7 +130,7 @@ def _freezes(
     """What is frozen; nothing is asked for what goes nowhere or back, for the way back must not wait for an answer."""
     if record is None or record.terminal or record.phase is Phase.ROLLING_BACK:
         return ()
-    if any(one.action == "rollback" for one in (*inbox.alerts, *inbox.commands)):
+    if "rollback" in {alert.action for alert in inbox.alerts} | {command.action for command in inbox.commands}:
         return ()
     try:
         return context.freezes.at(place)
