@@ -12,7 +12,8 @@ from rollout.capacity import shrunk
 from rollout.decision import Decision
 from rollout.look import Look
 from rollout.phases import Flag, Phase
-from rollout.record import Leftover, Record
+from rollout.record import Leftover, Record, Wish
+from rollout.retiring import finish
 from rollout.traffic import back, is_split, nowhere_back
 
 STUCK_WITHIN = timedelta(hours=24)
@@ -113,6 +114,10 @@ def superseded_in_service(look: Look, cause: str, newer: str) -> Decision:
 
 def _stand(look: Look, cause: str) -> Decision:
     """Stay with the harm in view: a person, or a newer version, has to mend it."""
+    if look.record.phase is Phase.RETIRING and look.record.earlier:
+        # Done as it would be anyway; the way back is then the slow one.
+        gone = replace(look.record, retired=True, wish=Wish(cause, look.now))
+        return finish(replace(look, record=gone), "the old deployment is gone")
     if look.entered_ago > STUCK_WITHIN:
         return _over(look, Phase.FAILED, (cause, f"there was nothing to go back to for {STUCK_WITHIN}"))
     noted = replace(look, record=look.record.noted(look.now, "trouble", f"nothing to go back to: {cause}"))

@@ -10,7 +10,7 @@ from typing import Any
 from rollout.endpoint import EndpointSeen
 from rollout.observation import Smoke
 from rollout.phases import TERMINAL, Flag, Phase
-from rollout.record import Leftover, Record, Shortage
+from rollout.record import Leftover, Record, Served, Shortage
 from tests.rollout.world import (
     AT_HOME,
     FULL,
@@ -137,6 +137,11 @@ def unread(given: Given) -> Given:
     return shown.found(traffic=before[0], mirror=before[1])
 
 
+def old_gone(given: Given) -> Given:
+    """The deployment of version 1, which had all live traffic before, is gone."""
+    return given.deployed(OLD, "").recorded(earlier=(Served("1", V1.id, OLD),))
+
+
 def too_few(given: Given, state: str = "Succeeded") -> Given:
     """The live deployment has 20 instances and the candidate, in this state, 1; its next split is not there yet."""
     given = unread(given)
@@ -231,6 +236,10 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "live unhealthy": lambda g: g.deployed(OLD, "Failed"),
     "live unhealthy, alert: rollback": lambda g: g.deployed(OLD, "Failed").seeing(alerts=(alert("rollback"),)),
     "old gone": lambda g: g.deployed(OLD, ""),
+    "old gone, alert: rollback": lambda g: old_gone(g).seeing(alerts=(alert("rollback"),)),
+    "... and the versions are listed": lambda g: old_gone(g).seeing(
+        alerts=(alert("rollback"),), versions=versions(V1, V2)
+    ),
     "endpoint gone": lambda g: replace(g, world=None),
     "endpoint busy": lambda g: g.found(state="Updating"),
     "endpoint busy, alert: rollback": lambda g: g.found(state="Updating").seeing(alerts=(alert("rollback"),)),

@@ -83,6 +83,8 @@ candidate up                       testing   testing   .         .         .    
 live unhealthy                     +C        .         .         .         .         .         .         .
 live unhealthy, alert: rollback    rolled    rolled    rolled    back+W    back!     back!     back!     back!
 old gone                           +C        .         .         .         .         .         .         .
+old gone, alert: rollback          rolled    rolled    rolled    back+W    .         .         .         .
+... and the versions are listed    rolled    rolled    rolled    back+W    .         .         .         .
 endpoint gone                      !         !         .         .         .         .         .         .
 endpoint busy                      .         .         .         .         .         .         .         .
 endpoint busy, alert: rollback     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
@@ -175,6 +177,8 @@ candidate up                       .         .         .         +W        .    
 live unhealthy                     .         .         .         !         .         .         .         .
 live unhealthy, alert: rollback    back!     .         back!     !         .         .         .         .
 old gone                           .         .         done      !         .         .         .         .
+old gone, alert: rollback          .         .         done      !         .         .         .         .
+... and the versions are listed    .         .         done      !         deploying .         .         .
 endpoint gone                      .         .         .         .         .         .         .         .
 endpoint busy                      .         .         .         +W        .         .         .         .
 endpoint busy, alert: rollback     back+W    .         back+W    +W        back+W    .         .         .

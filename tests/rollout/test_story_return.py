@@ -305,3 +305,13 @@ def test_a_freeze_stops_neither_the_fast_way_back_nor_the_slow_one() -> None:
     slow.look(smoke=WELL, freezes=(frozen,))
 
     assert slow.azure.under_way == ({OLD: 100}, {})
+
+
+def test_harm_that_is_seen_just_after_the_old_deployment_was_deleted_goes_the_slow_way() -> None:
+    loop = UNDER_WAY[Phase.RETIRING]()
+    del loop.azure.deployments[OLD]
+    loop.look(alerts=(alert("rollback"),))
+    loop.look(versions=BOTH)
+
+    assert loop.record is not None
+    assert (loop.record.kind, loop.record.version, loop.phase()) == ("rollback", "1", Phase.DEPLOYING)
