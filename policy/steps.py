@@ -103,10 +103,13 @@ class Smoke(_OneKey):
         default=(), description="Bodies to send, each as JSON; none: only readiness is checked."
     )
     requests_from: Text | None = Field(
-        default=None, description="Where the bodies are instead: an azureml:// path or a blob, as JSON lines or a list."
+        default=None,
+        description="Their file: azureml:// path, blob, or name beside the policies; JSON lines or a list.",
     )
     expect: Expect = Field(default=Expect(), description="What every answer must be.")
-    max_latency: Period | None = Field(default=None, description="Slowest answer that passes; left out: any.")
+    max_latency: Period | None = Field(
+        default=None, description="Slowest answer that passes, of two where the first is slower; left out: any."
+    )
     input_schema: Literal["compatible", "any"] = Field(
         default="compatible",
         description="`compatible`: a version that no longer takes what clients of the live one send, fails.",

@@ -17,7 +17,8 @@ class Expect(Section):
         default=None, alias="schema", description="JSON Schema that every answer must fit; left out: any JSON."
     )
     values: tuple[Any, ...] = Field(
-        default=(), description="Expected answers, one per request in their order; none: any answer."
+        default=(),
+        description="Expected answers, one per request in their order; numbers within `gates.agreement.tolerance`.",
     )
 
     @field_validator("schema_")
@@ -41,7 +42,8 @@ class Load(Section):
         default=None, description="Bodies to send in turn, each as JSON."
     )
     requests_from: Text | None = Field(
-        default=None, description="Where the bodies are instead: an azureml:// path or a blob, as JSON lines or a list."
+        default=None,
+        description="Their file: azureml:// path, blob, or name beside the policies; JSON lines or a list.",
     )
     per_minute: Annotated[Whole, Field(ge=1, le=600)] = Field(default=60, description="Requests sent in a minute.")
 
