@@ -17,11 +17,21 @@ from typing import Any
 from policy.model import Policy
 from rollout.act import Outcome
 from rollout.decide import decide
-from rollout.decision import Action, CreateDeployment, Decision, DeleteDeployment, ScaleDeployment, SetTraffic
+from rollout.decision import (
+    Action,
+    CancelJob,
+    CreateDeployment,
+    Decision,
+    DeleteDeployment,
+    ScaleDeployment,
+    SetTraffic,
+    StartJob,
+)
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.journal import canonical, is_block, journaled, with_outcome
 from rollout.observation import Observation
 from rollout.phases import Phase
+from rollout.place import Place
 from rollout.record import Event, Record, Split, from_json, to_json
 from rollout.transitions import announced
 from tests.rollout.world import NOW, PACE, PLACE, POLICY, POLICY_TEXT
@@ -50,6 +60,8 @@ class Azure:
     deployments: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     under_way: tuple[Split, Split] | None = None
+    jobs: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    """State and time of creation of each job on a batch target's sample, by name."""
     sizes: dict[str, int] = field(default_factory=dict)
     no_quota: bool = False
     """Nobody gets another instance."""
@@ -132,6 +144,7 @@ class Loop:
     decision: Decision | None = None
     before: Record | None = None
     observation: Observation = field(default_factory=lambda: Observation(None))
+    place: Place = PLACE
     history: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
     """(rollout, line) of the journal, as far as it was moved out of the record."""
     began: dict[int, str] = field(default_factory=dict)
@@ -160,7 +173,7 @@ class Loop:
         self.before = self.record
         self.observation = canonical(Observation(self.azure.seen() if there else None, **seen))
         # A record of an unfinished rollout brings its own policy, which in these tests never changes.
-        self.decision = decide(PLACE, self.policy, self.text, self.record, self.observation, self.now, pace=PACE)
+        self.decision = decide(self.place, self.policy, self.text, self.record, self.observation, self.now, pace=PACE)
         if self.decision is None:
             return None
         noted = self._noted(self.decision)
@@ -180,6 +193,10 @@ class Loop:
                 self.azure.create(action.name, action.model_id, action.instances)
             elif isinstance(action, ScaleDeployment):
                 self.azure.scale(action.name, action.instances)
+            elif isinstance(action, StartJob):
+                self.azure.jobs.setdefault(action.name, ("Running", self.now))
+            elif isinstance(action, CancelJob):
+                self.azure.jobs[action.name] = ("Canceled", self.azure.jobs[action.name][1])
             elif isinstance(action, DeleteDeployment):
                 self.azure.delete(action.name)
         except NoQuota as error:

@@ -23,7 +23,7 @@ from rollout.observation import Observation
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.record import Record
 from tests.rollout.azure import assert_azure_allows
-from tests.rollout.world import HARM, SAFE
+from tests.rollout.world import HARM, HARM_SAMPLE, SAFE, SAFE_SAMPLE
 
 HEALTHY = ("Succeeded", "Updating", "Scaling")
 A_DAY = timedelta(days=1)
@@ -123,6 +123,8 @@ class Decided:
 
     def capacity_comes_before_traffic_and_nothing_is_ever_made_smaller(self) -> None:
         """Machines are asked for the candidate only; its share grows only with what it was seen to have."""
+        if self.after.batch:
+            return  # its machines belong to its jobs
         candidate = self.shown.deployments.get(self.after.candidate)
         live = self.shown.deployments.get(self.after.live or "")
         for action in self.decision.actions:
@@ -153,7 +155,8 @@ class Decided:
             any(one.action == "rollback" for one in self.seen.alerts)
             or any(one.action == "rollback" for one in self.seen.commands)
             or (before.phase is Phase.AWAITING_APPROVAL and any(c.action == "reject" for c in self.seen.commands))
-            or self.seen.evidence == HARM
+            or self.seen.evidence in (HARM, HARM_SAMPLE)
+            or (self.seen.evidence is not None and bool(self.seen.evidence.said))
             or (lost and before.phase is not Phase.DEPLOYING)
             or (listed is not None and before.kind == "rollout" and before.version not in listed.eligible)
         )
@@ -217,7 +220,8 @@ class Decided:
         """The live split that the record's step wants."""
         given = 0
         for step in self.policy.steps[: record.step + 1]:
-            given = step.traffic_percent if isinstance(step, Canary) else 100 if isinstance(step, Full) else given
+            shared = isinstance(step, Canary) and not record.batch
+            given = step.traffic_percent if shared else 100 if isinstance(step, Full) else given
         if record.live is None:
             return {record.candidate: 100} if given == 100 else {}
         shares = {record.live: 100 - given, record.candidate: given}
@@ -259,6 +263,8 @@ class Decided:
             return
         end = after.step if after.phase is not Phase.DONE else len(self.policy.steps)
         for index in range(before.step + 1, end):
+            if after.batch and isinstance(self.policy.steps[index], Canary):
+                continue  # a batch endpoint has no traffic to share
             assert after.live is None or after.kind == "rollback", "only a first version leaves steps out"
             assert not isinstance(self.policy.steps[index], Smoke | Full)
         assert self.passed or before.step < 0 or self.has_what_it_waits_for(self.policy.steps[before.step])
@@ -270,13 +276,14 @@ class Decided:
         if isinstance(step, Smoke):
             return self.seen.smoke is not None and self.seen.smoke.passed
         if isinstance(step, Shadow | Canary):
-            return self.seen.evidence == SAFE and lasted >= step.at_least
+            return self.seen.evidence in (SAFE, SAFE_SAMPLE) and lasted >= step.at_least
         if isinstance(step, Check):
-            return self.seen.evidence == SAFE
+            return self.seen.evidence in (SAFE, SAFE_SAMPLE)
         if isinstance(step, Wait):
             return lasted >= step.at_least
         if isinstance(step, Full):
-            safe = self.seen.evidence == SAFE or self.before.live is None or self.before.kind == "rollback"
+            alone = self.before.live is None or self.before.kind == "rollback"
+            safe = self.seen.evidence in (SAFE, SAFE_SAMPLE) or alone
             read = self.seen.evidence is not None and lasted > step.bake + A_DAY
             return lasted >= step.bake and (safe or read)
         if isinstance(step, Retire):

@@ -98,12 +98,13 @@ class Rollouts(RuleBasedStateMachine):
     """One endpoint, its rollouts one after the other, and everything that can come between."""
 
     loop: Loop
+    place = PLACE
 
     @initialize(policy=policies, empty=st.sampled_from([True, False, False]), head_start=st.integers(0, 14))
     def an_endpoint(self, policy: Policy, empty: bool, head_start: int) -> None:
         """With version 1 in service or with nothing, and a rollout that has come some way in peace."""
         azure = Azure() if empty else Azure({OLD: 100}, deployments={OLD: "Succeeded"}, models={OLD: V1.id})
-        self.loop = Loop(azure, policy)
+        self.loop = Loop(azure, policy, place=self.place)
         self.known: list[VersionSeen] = [V1]
         self.untagged: set[str] = set()
         self.news = empty
@@ -244,10 +245,8 @@ class Rollouts(RuleBasedStateMachine):
         if lists or any(c.action in ("start", "retry") for c in self.commands):
             eligible = tuple(v for v in self.known if v.version not in self.untagged)
             seen["versions"] = versions(*self.known, eligible=eligible)
-        if record is not None and not record.terminal and record.phase not in UNJUDGED and record.since is not None:
-            seen["evidence"] = EVIDENCE[self.quality]
-        if record is not None and record.phase is Phase.TESTING and self.quality != "none":
-            seen["smoke"] = Smoke(self.quality != "harm", "said the model")
+        if record is not None and not record.terminal:
+            seen |= self.tried(record)
         seen["freezes"] = None if self.blind_to_freezes else tuple(self.freezes)
         self.blind_to_freezes = False
         self.note_who_let_it_pass()
@@ -258,6 +257,15 @@ class Rollouts(RuleBasedStateMachine):
             loop = self.loop
             Decided(loop.policy, record, loop.observation, loop.now, decision, passed).check()
             self.what_is_taken_back_stays_back(record)
+
+    def tried(self, record: Record) -> dict[str, Any]:
+        """What the look sees of how well the candidate does."""
+        seen: dict[str, Any] = {}
+        if record.phase not in UNJUDGED and record.since is not None:
+            seen["evidence"] = EVIDENCE[self.quality]
+        if record.phase is Phase.TESTING and self.quality != "none":
+            seen["smoke"] = Smoke(self.quality != "harm", "said the model")
+        return seen
 
     def what_is_taken_back_stays_back(self, before: Record | None) -> None:
         """No write toward the candidate is still under way when its rollout is over."""

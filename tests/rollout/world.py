@@ -194,6 +194,8 @@ def evidence(
 SAFE = evidence()
 UNKNOWN = evidence(candidate=(10, 0), pairs=10, agreed=10)
 HARM = evidence(candidate=(1000, 100))
+SAFE_SAMPLE, HARM_SAMPLE = replace(SAFE, source="sample"), replace(HARM, source="sample")
+"""The same of the jobs on a batch target's sample."""
 
 
 def alert(
