@@ -220,8 +220,10 @@ class Decided:
         """The live split that the record's step wants."""
         given = 0
         for step in self.policy.steps[: record.step + 1]:
-            shared = isinstance(step, Canary) and not record.batch
-            given = step.traffic_percent if shared else 100 if isinstance(step, Full) else given
+            if isinstance(step, Canary) and not record.batch:
+                given = step.traffic_percent
+            elif isinstance(step, Full):
+                given = 100
         if record.live is None:
             return {record.candidate: 100} if given == 100 else {}
         shares = {record.live: 100 - given, record.candidate: given}
