@@ -47,7 +47,7 @@ BATCH = Story(
     batch=True,
 )
 PHASES = ("none", "deploying", "testing", "shadow", "canary", "full", "retiring", "done")
-KINDS = ("reads", "polling", "writes", "log queries", "discovery", "storage")
+KINDS = ("reads", "polling", "writes", "evidence", "discovery", "storage")
 
 
 def main() -> int:
@@ -73,11 +73,11 @@ def kind_of(call: str) -> str:
     method, what = call.split(": ", 1)[1].split(" ", 1)
     if what.startswith(("blob", "queue")):
         return "storage"
-    if what in ("log query", "models"):
-        return "discovery" if what == "models" else "log queries"
+    if what in ("log query", "job list", "models"):
+        return "discovery" if what == "models" else "evidence"
     if method == "GET":
         return "polling" if call.startswith("~") else "reads"
-    return "log queries" if what == "metrics" else "writes"
+    return "evidence" if what == "metrics" else "writes"
 
 
 def _print(told: Told) -> int:

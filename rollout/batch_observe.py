@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from cloud.batch_jobs import BatchJob
 from cloud.errors import CloudError, Permanent
-from policy.model import Policy, Target
+from policy.model import Full, Policy, Target
 from rollout.batch_rows import Compared, compare
 from rollout.batch_verdict import JOBS
 from rollout.context import Context
@@ -22,6 +22,7 @@ from rollout.endpoint import EndpointSeen
 from rollout.observation import JobSeen, Smoke
 from rollout.phases import Phase
 from rollout.place import Place
+from rollout.recall import RETIRING_TIMES
 from rollout.record import Outputs, Record
 from rollout.sample import TRIES, Trial, Whose, deployment_of, evidence_of, job_name, smoke_of, whose_jobs
 from rollout.sample_jobs import output_of, workspace
@@ -62,16 +63,31 @@ class _Reader:
         """What the record's phase needs."""
         if whose_jobs(self.record):
             return self._trial()
-        if self.record.phase in (Phase.FULL, Phase.RETIRING) and self.record.since is not None:
-            return TrialSeen(evidence=self._users_jobs(self.record.since))
+        since = self.record.since
+        if self.record.phase in (Phase.FULL, Phase.RETIRING) and since is not None and self._is_time(since):
+            return TrialSeen(evidence=self._users_jobs(since))
         return TrialSeen()
+
+    def _is_time(self, since: datetime) -> bool:
+        """Whether to list the users' jobs again: they take minutes, so that every look need not.
+
+        As seldom as the endpoint itself is read (rollout.recall), and once the bake is over, which waits for it.
+        """
+        last = self.record.evidence_at
+        if last is None or last < since:
+            return True
+        step = self.policy.steps[self.record.step]
+        if isinstance(step, Full) and last < since + step.bake <= self.now:
+            return True
+        longest = self.context.reread * (RETIRING_TIMES if self.record.phase is Phase.RETIRING else 1)
+        return self.now - last >= longest
 
     def _trial(self) -> TrialSeen:
         within = self.policy.deployment.batch.sample_within
         whose = whose_jobs(self.record)
         trial = Trial(tuple(job for one in whose for job in self._tries(one)))
         if self.record.phase is Phase.TESTING:
-            return TrialSeen(trial.jobs, smoke=smoke_of(self.record, trial, self.now, within))
+            return TrialSeen(trial.jobs, smoke=smoke_of(self.record, trial, within))
         outputs = self._outputs(trial)
         compared = outputs.compared if outputs else None
         evidence, missing = evidence_of(self.record, trial, compared, self.now, within)
@@ -99,7 +115,8 @@ class _Reader:
         known = self.record.outputs is not None and job.name in self.record.outputs.jobs
         if job.status == "Completed" and not known and self._writes_rows(deployment_of(self.record, whose)):
             size = self.context.datastores.length(output_of(job.name), workspace(self.target)) or 0
-        return JobSeen(job.name, job.status, job.created, failure, job.failed, size)
+        late = not job.ended and self.now - job.created > self.policy.deployment.batch.sample_within
+        return JobSeen(job.name, job.status, job.created, failure, job.failed, size, late)
 
     def _writes_rows(self, name: str) -> bool:
         deployment = self.endpoint.deployments.get(name)

@@ -48,6 +48,8 @@ class JobSeen:
     failed: int = 0
     size: int | None = None
     """Bytes of its output; None while it runs, and where its deployment writes no rows."""
+    late: bool = False
+    """It runs, and its time is over."""
 
     @property
     def ended(self) -> bool:

@@ -75,14 +75,9 @@ class Trial:
         return job_name(record, whose, attempt) if last.canceled and attempt < TRIES else None
 
 
-def overdue(job: JobSeen, now: datetime, within: timedelta) -> bool:
-    """Whether a job has not ended in its time."""
-    return not job.ended and now - job.created > within
-
-
-def problem(job: JobSeen, now: datetime, within: timedelta) -> str:
-    """Why a job is no success, or nothing while it is one or may yet become one."""
-    if overdue(job, now, within):
+def problem(job: JobSeen, within: timedelta) -> str:
+    """Why a job is no success, or nothing while it is one or may yet become one; `within` is the time that it has."""
+    if job.late:
         return f"job {job.name} did not end within {within}"
     if job.state == "Failed":
         return f"job {job.name} failed: {job.failure or 'Azure gives no reason'}"
@@ -93,12 +88,12 @@ def problem(job: JobSeen, now: datetime, within: timedelta) -> str:
     return ""
 
 
-def smoke_of(record: Record, trial: Trial, now: datetime, within: timedelta) -> Smoke | None:
+def smoke_of(record: Record, trial: Trial, within: timedelta) -> Smoke | None:
     """What the candidate's job on the sample came to; None while it has no outcome."""
     job = trial.last(record, "candidate")
     if job is None or job.canceled:
         return None
-    wrong = problem(job, now, within)
+    wrong = problem(job, within)
     if wrong:
         return Smoke(False, wrong)
     if job.state != "Completed":
@@ -120,12 +115,12 @@ def evidence_of(
     live, candidate = trial.last(record, "live"), trial.last(record, "candidate")
     if live is None or candidate is None:
         return None, "the jobs on the sample are being started"
-    wrong = problem(live, now, within) or ("it was canceled" if live.canceled else "")
+    wrong = problem(live, within) or ("it was canceled" if live.canceled else "")
     if wrong:
         return None, f"live's own job on the sample is no success, so there is nothing to compare with: {wrong}"
     if live.state != "Completed":
         return None, f"live's job on the sample is {live.state}"
-    wrong = problem(candidate, now, within)
+    wrong = problem(candidate, within)
     if wrong:
         return Evidence(candidate.created, now, Arm(), Arm(), source=SAMPLE, said=wrong), ""
     if candidate.canceled or candidate.state != "Completed":
@@ -150,7 +145,7 @@ def with_jobs(look: Look, decision: Decision) -> Decision:
         # Another step: its jobs have other names, so none of those that were seen is among them.
         useless = tuple(CancelJob(job.name) for job in seen if not job.ended)
         return replace(decision, actions=(*decision.actions, *useless, *_starts(look, record, Trial(()))))
-    late = tuple(CancelJob(job.name) for job in seen if overdue(job, look.now, _within(look)))
+    late = tuple(CancelJob(job.name) for job in seen if job.late)
     if look.seen.jobs is None or not whose_jobs(record):
         return decision
     starts = _starts(look, record, Trial(seen))
@@ -165,7 +160,3 @@ def _starts(look: Look, record: Record, trial: Trial) -> tuple[StartJob, ...]:
         return ()
     named = ((whose, trial.next_name(record, whose)) for whose in whose_jobs(record))
     return tuple(StartJob(name, deployment_of(record, whose)) for whose, name in named if name is not None)
-
-
-def _within(look: Look) -> timedelta:
-    return look.policy.deployment.batch.sample_within

@@ -46,17 +46,21 @@ def batch_endpoint(phase: Phase) -> EndpointSeen:
 
 def job(record: Record, whose: Whose, state: str, *, attempt: int = 0, **more: Any) -> JobSeen:
     """One of the record's jobs, begun when its step was."""
-    size = 1000 if state == "Completed" else None
-    return JobSeen(
-        **{"created": record.entered, "size": size, **more, "name": job_name(record, whose, attempt), "state": state}
-    )
+    created = more.get("created", record.entered)
+    seen: dict[str, Any] = {
+        "created": created,
+        "size": 1000 if state == "Completed" else None,
+        "late": state == "Running" and created + WITHIN < NOW,
+        **more,
+    }
+    return JobSeen(name=job_name(record, whose, attempt), state=state, **seen)
 
 
 def seen_with(record: Record, *jobs: JobSeen, compared: Compared | None = None) -> dict[str, Any]:
     """What a look sees that found these jobs."""
     trial = Trial(jobs)
     if record.phase is Phase.TESTING:
-        return {"jobs": jobs, "smoke": smoke_of(record, trial, NOW, WITHIN)}
+        return {"jobs": jobs, "smoke": smoke_of(record, trial, WITHIN)}
     evidence, missing = evidence_of(record, trial, compared, NOW, WITHIN)
     outputs = Outputs(" ".join(one.name for one in jobs), compared) if compared else None
     return {"jobs": jobs, "outputs": outputs, "evidence": evidence, "trouble": (missing,) if missing else ()}

@@ -57,14 +57,19 @@ class BatchRollouts(Rollouts):
         if not whose_jobs(record):
             return {}
         names = [job_name(record, whose, attempt) for whose in whose_jobs(record) for attempt in range(TRIES)]
-        jobs = tuple(JobSeen(name, *self.loop.azure.jobs[name]) for name in names if name in self.loop.azure.jobs)
+        jobs = tuple(self.job(name) for name in names if name in self.loop.azure.jobs)
         now, trial = self.loop.now, Trial(jobs)
         if record.phase is Phase.TESTING:
-            return {"jobs": jobs, "smoke": smoke_of(record, trial, now, WITHIN)}
+            return {"jobs": jobs, "smoke": smoke_of(record, trial, WITHIN)}
         evidence, _ = evidence_of(record, trial, Compared(1, 0, 1, 1), now, WITHIN)
         if evidence is not None and not evidence.said:
             evidence = QUALITY[self.quality]
         return {"jobs": jobs, "evidence": evidence}
+
+    def job(self, name: str) -> JobSeen:
+        """The job as a look sees it."""
+        state, created = self.loop.azure.jobs[name]
+        return JobSeen(name, state, created, late=state == "Running" and self.loop.now - created > WITHIN)
 
     def look(self, after: timedelta, **how: Any) -> None:
         before = dict(self.loop.azure.jobs)

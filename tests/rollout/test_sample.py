@@ -53,7 +53,7 @@ def test_a_job_that_runs_or_came_to_something_is_not_started_again() -> None:
 
 def test_a_smoke_test_tells_the_job_by_its_name_so_that_a_person_can_open_it() -> None:
     record = batch_record(Phase.TESTING)
-    smoke = smoke_of(record, Trial((job(record, "candidate", "Failed", failure="no column y"),)), NOW, WITHIN)
+    smoke = smoke_of(record, Trial((job(record, "candidate", "Failed", failure="no column y"),)), WITHIN)
     assert smoke is not None
     assert not smoke.passed
     assert job_name(record, "candidate", 0) in smoke.text

@@ -62,6 +62,7 @@ _SERVICES = {
     "metrics:getBatch": "metrics",
     "mfeOperationsStatus": "operation",
     "/models": "models",
+    "/mferp/managementfrontend": "job list",
     "/jobs": "jobs",
     "/score": "score",
     "/api/events": "event",
