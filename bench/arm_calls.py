@@ -73,7 +73,7 @@ def kind_of(call: str) -> str:
     method, what = call.split(": ", 1)[1].split(" ", 1)
     if what.startswith(("blob", "queue")):
         return "storage"
-    if what in ("log query", "job list", "models"):
+    if what in ("log query", "deployment jobs", "models"):
         return "discovery" if what == "models" else "evidence"
     if method == "GET":
         return "polling" if call.startswith("~") else "reads"

@@ -62,7 +62,6 @@ _SERVICES = {
     "metrics:getBatch": "metrics",
     "mfeOperationsStatus": "operation",
     "/models": "models",
-    "/mferp/managementfrontend": "job list",
     "/jobs": "jobs",
     "/score": "score",
     "/api/events": "event",
