@@ -289,7 +289,9 @@ class Decided:
             read = self.seen.evidence is not None and lasted > step.bake + A_DAY
             return lasted >= step.bake and (safe or read)
         if isinstance(step, Retire):
-            kept = self.policy.keep > 0 and self.now - self.before.entered >= step.after
+            # A newer version does not wait for the old one's time.
+            over = self.now - self.before.entered >= step.after or self.seen.versions is not None
+            kept = self.policy.keep > 0 and over
             return self.before.live not in self.shown.deployments or kept
         return not isinstance(step, Approval)
 

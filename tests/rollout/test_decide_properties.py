@@ -297,7 +297,7 @@ class Rollouts(RuleBasedStateMachine):
     def in_effect(self, file: Mapping[str, Any], text: str) -> tuple[Place, Policy]:
         """The machine's policy stands in no text; only its mode does."""
         mode = "observe" if text.endswith("mode: observe\n") else "act"
-        return PLACE, self.loop.policy.model_copy(update={"mode": mode})
+        return self.place, self.loop.policy.model_copy(update={"mode": mode})
 
     def each_event_is_told_once_and_in_order(self) -> None:
         events = self.loop.events
