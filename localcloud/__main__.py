@@ -113,7 +113,7 @@ def _run_up(options: argparse.Namespace) -> int:
     with Stack(
         options.folder, app=app, policies=options.policies, settings=chosen.cloud, scoring=chosen.scoring
     ) as stack:
-        _print_addresses(stack.env, stack.env_file, time.monotonic() - started)
+        _print_addresses(stack.env, stack.env_file, time.monotonic() - started, has_app=app is not None)
         while (failure := stack.failure) is None:
             if options.with_parent and os.getppid() != parent:
                 return 0
@@ -127,13 +127,13 @@ def _settings_help() -> str:
     return run_settings.help_text()
 
 
-def _print_addresses(env: dict[str, str], env_file: Path, seconds: float) -> None:
+def _print_addresses(env: dict[str, str], env_file: Path, seconds: float, *, has_app: bool) -> None:
     rows = {
         "Azure (ARM, logs, metrics)": env["LOCALCLOUD_URL"],
         "What runs, as a page": env["LOCALCLOUD_URL"] + "/localcloud",
         "Storage, blobs": env["UNDERSTUDY_BLOB_URL"],
         "Storage, queues": env["UNDERSTUDY_QUEUE_URL"],
-        "The app": env["FUNCTIONS_URL"] + "/api",
+        "The app": env["FUNCTIONS_URL"] + "/api" if has_app else "none (--no-functions)",
         "Environment for scripts": str(env_file),
         "Logs": str(env_file.parent / "logs"),
     }

@@ -31,7 +31,7 @@ td.long { min-width: 18rem; overflow-wrap: anywhere; white-space: normal; }
 .bad { color: var(--bad); font-weight: 600; }
 .busy { color: var(--busy); }
 """
-_FIRST = ("Endpoints", "Deployments", "Scoring requests", "Operations")
+_FIRST = ("Endpoints", "Deployments", "Scoring requests", "Batch deployments", "Operations")
 _SHOWN = 50
 _LONG = 48
 _BAD = ("Failed", "Canceled", "Unhealthy", "cut")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import os
 import textwrap
@@ -16,6 +17,9 @@ from localcloud.settings import Settings
 
 _GROUPS: Mapping[str, type] = {"the cloud": Settings, "the scoring front and its containers": ScoringOptions}
 _WIDTH = 108
+_PREFIX = "LOCALCLOUD_"
+#: Keys of `.local/env`, which a shell has that sourced it.
+_NOT_SETTINGS = frozenset({"LOCALCLOUD_URL", "LOCALCLOUD_CA"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class RunSettings:
 
 def read(pairs: Sequence[str] = (), pace: str = "short", environment: Mapping[str, str] = os.environ) -> RunSettings:
     """`pairs` are `--set`'s NAME=VALUE; ValueError says in one line which value is wrong and what would do."""
+    _refuse_unknown(environment)
     given = {_variable(name): value for name, value in PACES[pace].items()} | dict(environment)
     known = [field.name for kind in _GROUPS.values() for field in fields(kind)]
     for pair in pairs:
@@ -36,6 +41,16 @@ def read(pairs: Sequence[str] = (), pace: str = "short", environment: Mapping[st
             raise ValueError(f"--set {pair}: write NAME=VALUE with one of: {', '.join(known)}")
         given[_variable(name)] = value
     return RunSettings(settings.from_environment(given), options_from_environment(given))
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A misspelt variable would otherwise change nothing and say nothing."""
+    known = _NOT_SETTINGS | {_variable(field.name) for kind in _GROUPS.values() for field in fields(kind)}
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {nearest[0]}?" if nearest else "`up --help` lists them."
+            raise ValueError(f"{name}: there is no such setting. {hint} Unset it, or correct it.")
 
 
 def help_text() -> str:
@@ -52,7 +67,7 @@ def help_text() -> str:
 
 
 def _variable(name: str) -> str:
-    return f"LOCALCLOUD_{name.upper()}"
+    return f"{_PREFIX}{name.upper()}"
 
 
 def _meanings(kind: type) -> dict[str, str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from localcloud.arm.batch_records import BatchDeployment
 from localcloud.arm.operations import Operations
 from localcloud.arm.store import Store
 from localcloud.seams import Cloud, Json
 
 _OPERATIONS = 50
+_NONE: Sequence[BatchDeployment | None] = (None,)
 
 
 def add_sections(cloud: Cloud, store: Store, operations: Operations) -> None:
@@ -14,6 +18,7 @@ def add_sections(cloud: Cloud, store: Store, operations: Operations) -> None:
     cloud.inspections |= {
         "Endpoints": lambda: _endpoints(cloud, store),
         "Deployments": lambda: _deployments(store),
+        "Batch deployments": lambda: _batch_deployments(store),
         "Operations": lambda: _operations(operations),
     }
 
@@ -46,6 +51,29 @@ def _deployments(store: Store) -> list[Json]:
         for endpoint in store.endpoints.values()
         for deployment in endpoint.deployments.values()
     ]
+
+
+def _batch_deployments(store: Store) -> list[Json]:
+    """One row for each deployment, and one for an endpoint that has none."""
+    return [
+        {
+            "batch endpoint": endpoint.name,
+            "state of it": endpoint.state,
+            "deployment": deployment.name if deployment else "none",
+            "state": deployment.state if deployment else "",
+            "default": "yes" if deployment and endpoint.default == deployment.name else "",
+            "jobs": str(sum(deployment is not None and job.deployment == deployment.name for job in endpoint.jobs)),
+            "model": _model(deployment.properties) if deployment else "",
+        }
+        for endpoint in store.batch_endpoints.values()
+        for deployment in [*endpoint.deployments.values()] or _NONE
+    ]
+
+
+def _model(properties: Json) -> str:
+    """Batch deployments refer to their model by an object."""
+    model = properties.get("model")
+    return str(model.get("assetId") or model.get("path") or "") if isinstance(model, dict) else str(model or "")
 
 
 def _operations(operations: Operations) -> list[Json]:

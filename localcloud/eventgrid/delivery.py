@@ -87,11 +87,13 @@ class Delivery:
 
     async def _deliver(self, events: Sequence[Event], subscription: Subscription, delay: float | None = None) -> None:
         published, attempt, status = utc_now().isoformat(), 0, 0
+        tried = published
         deadline = time.monotonic() + subscription.minutes_to_live * 60 * self._scale
         await asyncio.sleep(self._delay if delay is None else delay)
         reason = "MaxDeliveryAttemptsExceeded"
         while attempt < subscription.max_attempts:
             await asyncio.sleep(self._probation.seconds_left(subscription.endpoint_url))
+            tried = utc_now().isoformat()
             status = await self._send(events, subscription, attempt)
             self._probation.note(subscription.endpoint_url, status, delivered=status in _ACCEPTED)
             if status in _ACCEPTED:
@@ -106,9 +108,7 @@ class Delivery:
                 reason = "TimeToLiveExceeded"
                 break
             await asyncio.sleep(pause)
-        await self._give_up(
-            events, subscription, Undelivered(reason, attempt, status, published, utc_now().isoformat())
-        )
+        await self._give_up(events, subscription, Undelivered(reason, attempt, status, published, tried))
 
     def _pause(self, attempt: int, status: int) -> float:
         """By the schedule, and a little later by chance, as Azure spreads its retries."""

@@ -16,6 +16,7 @@ from typing import Any
 from localcloud.monitor import kql
 from localcloud.monitor.aggregations import aggregate, single
 from localcloud.monitor.alert_rules import Criterion, Rule
+from localcloud.monitor.kql_errors import NoRowsYet, semantic
 from localcloud.monitor.metric_filter import Filter
 from localcloud.monitor.metric_values import MetricValues
 from localcloud.monitor.store import TableStore
@@ -66,6 +67,19 @@ class AlertConditions:
         """What the rule sees now; QueryRefused when its query cannot be answered."""
         return self._logs(rule) if rule.of_logs else self._metric(rule)
 
+    def check(self, rule: Rule) -> None:
+        """QueryRefused when a log rule's query, or a column that the rule names, is not there."""
+        if not rule.validated:
+            return
+        try:
+            columns = {name for name, _ in self._answer(rule)[1].columns}
+        except NoRowsYet:
+            return
+        line = rule.criteria[0]
+        for name in (*line.dimensions, line.measure, line.resource_column):
+            if name and name not in columns:
+                raise semantic(f"The query's result has no column named '{name}'")
+
     def _metric(self, rule: Rule) -> Evaluation:
         end = self._metrics.open_grain()
         first = end - max(1, round(rule.window / timedelta(minutes=1)))
@@ -82,14 +96,17 @@ class AlertConditions:
             yield Measured(series.dimensions, value, line.met(value))
 
     def _logs(self, rule: Rule) -> Evaluation:
-        line = rule.criteria[0]
-        end = self._store.clock()
-        start = end - rule.window * (self._metrics.grain / 60)
-        scope = kql.Scope((start, end), _resource_scope(rule.scopes[0]), self._mirrored_traffic)
-        answer = kql.run(self._store, line.query, scope, _LIMITS)
+        (start, end), answer = self._answer(rule)
         names = [name for name, _ in answer.columns]
         rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
-        return Evaluation(start, end, tuple(_log_observations(line, rows)))
+        return Evaluation(start, end, tuple(_log_observations(rule.criteria[0], rows)))
+
+    def _answer(self, rule: Rule) -> tuple[tuple[datetime, datetime], kql.Answer]:
+        """The window of a log rule, and what its query answers for it."""
+        end = self._store.clock()
+        window = end - rule.window * (self._metrics.grain / 60), end
+        scope = kql.Scope(window, _resource_scope(rule.scopes[0]), self._mirrored_traffic)
+        return window, kql.run(self._store, rule.criteria[0].query, scope, _LIMITS)
 
 
 def _agree(parts: tuple[Measured, ...]) -> bool:

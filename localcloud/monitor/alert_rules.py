@@ -27,6 +27,9 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "lessthanorequal": operator.le,
 }
 _MINUTE = timedelta(minutes=1)
+#: The only ones that a metric alert takes.
+_METRIC_FREQUENCIES = "PT1M PT5M PT15M PT30M PT1H"
+_METRIC_WINDOWS = f"{_METRIC_FREQUENCIES} PT6H PT12H P1D"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Rule:
     """How long a log rule has to be clean; None for the documented time."""
     action_groups: tuple[str, ...]
     """ARM ids, lower case."""
+    validated: bool
+    """Whether a log rule's query has to be one that can be answered; `skipQueryValidation` says no."""
     custom_properties: Mapping[str, str]
     """What stands at `data.customProperties` of a metric alert."""
     context_properties: Mapping[str, str]
@@ -100,6 +105,8 @@ def _metric_rule(rule_id: str, name: str, properties: Json) -> Rule:
     scopes = tuple(str(scope) for scope in properties["scopes"])
     if len(scopes) != 1:
         raise ValueError("scopes: online endpoints take exactly one (no multi-resource metric alerts)")
+    _lasts("evaluationFrequency", properties, _METRIC_FREQUENCIES)
+    _lasts("windowSize", properties, _METRIC_WINDOWS)
     for line in criteria["allOf"]:
         if line.get("criterionType", "StaticThresholdCriterion") != "StaticThresholdCriterion":
             raise AzureError(501, "LocalStandInUnsupported", "dynamic thresholds are not evaluated by the local Azure")
@@ -117,6 +124,7 @@ def _metric_rule(rule_id: str, name: str, properties: Json) -> Rule:
         mute=timedelta(),
         time_to_resolve=None,
         action_groups=tuple(str(action["actionGroupId"]).lower() for action in actions),
+        validated=False,
         custom_properties=dict(properties.get("customProperties") or {}),
         context_properties=of_webhooks,
         **_common(name, properties),
@@ -149,6 +157,7 @@ def _log_rule(rule_id: str, name: str, properties: Json) -> Rule:
         criteria=(criterion,),
         **_silence(properties),
         action_groups=tuple(str(group).lower() for group in actions.get("actionGroups") or ()),
+        validated=not properties.get("skipQueryValidation", False),
         custom_properties={},
         context_properties=dict(actions.get("customProperties") or {}),
         **_common(name, properties),
@@ -188,6 +197,12 @@ def _common(name: str, properties: Json) -> dict[str, Any]:
         "window": window,
         "frequency": frequency,
     }
+
+
+def _lasts(name: str, properties: Json, allowed: str) -> None:
+    """PT60M is as good as PT1H."""
+    if duration(properties[name]) not in [duration(one) for one in allowed.split()]:
+        raise ValueError(f"{name}: {properties[name]} is not one of {allowed}")
 
 
 def _metric_criterion(scope: str, line: Json, validated: bool) -> Criterion:

@@ -19,7 +19,7 @@ from localcloud.monitor.alert_payload import Notice, payload
 from localcloud.monitor.alert_rules import Rule
 from localcloud.monitor.alert_state import Instance
 from localcloud.monitor.kql_errors import QueryRefused
-from localcloud.seams import Cloud, utc_now
+from localcloud.seams import AzureError, Cloud, utc_now
 
 _log = logging.getLogger("localcloud.monitor")
 
@@ -44,6 +44,15 @@ class Alerts:
         self._pace, self._stepped = cloud.pace, cloud.pace.stepped("alerts")
         self._longest_pause = cloud.settings.alert_evaluation_seconds
         self._watched: dict[str, Watched] = {}
+
+    async def check(self, rule: Rule) -> None:
+        """AzureError when the rule's query cannot be answered, in the words of the query service."""
+        try:
+            await asyncio.to_thread(self._conditions.check, rule)
+        except QueryRefused as error:
+            raise AzureError(
+                error.status, "BadRequest" if error.status == 400 else error.code, _refusal(error)
+            ) from error
 
     def set_rule(self, rule: Rule) -> None:
         """Make or replace a rule; its first look is at once, or at the next step."""
@@ -120,3 +129,7 @@ class Alerts:
                 described.target,
             )
             self._notifier.notify(watched.rule.action_groups, payload(notice))
+
+
+def _refusal(error: QueryRefused) -> str:
+    return f"criteria.allOf[0].query: {error.message}. skipQueryValidation takes the rule as it is."

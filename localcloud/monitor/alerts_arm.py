@@ -39,7 +39,9 @@ class AlertsArm:
         if kind == "actionGroups":
             self._notifier.set_group(resource_id.lower(), webhooks(body))
         else:
-            self._alerts.set_rule(read(kind, resource_id, request.match_info["name"], body))
+            rule = read(kind, resource_id, request.match_info["name"], body)
+            await self._alerts.check(rule)
+            self._alerts.set_rule(rule)
         resource = {
             "id": resource_id,
             "name": request.match_info["name"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localcloud.monitor.kql_errors import semantic, unsupported
+from localcloud.monitor.kql_errors import NoRowsYet, semantic, unsupported
 from localcloud.monitor.kql_stages import Stage, Workshop, quote
 from localcloud.monitor.kql_text import call_end, code, next_code, split, unquote
 
@@ -101,7 +101,7 @@ def _run(work: Workshop, left: str, call: BagUnpack) -> str:
         taken.add(name.lower())
         fields.append(f"{expression} AS {quote(name)}")
     if not fields:  # Kusto gives a result without columns here; DuckDB has no such thing
-        raise unsupported("bag_unpack() of no rows without an OutputSchema leaves no columns")
+        raise NoRowsYet("bag_unpack() of no rows without an OutputSchema leaves no columns")
     return work.make(f'SELECT {", ".join(fields)} FROM "{source}"')
 
 

@@ -32,6 +32,13 @@ class QueryRefused(Exception):
         }
 
 
+class NoRowsYet(QueryRefused):
+    """Here the answer's columns come from its rows, and there are none: the same query may be answered later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(501, "LocalStandInUnsupported", f"the local Log Analytics cannot run this: {message}")
+
+
 def semantic(message: str) -> QueryRefused:
     """The query parses but names something that does not exist."""
     return QueryRefused(400, "BadArgumentError", message, "SemanticError")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ _UNSENT = datetime(9998, 1, 1, tzinfo=UTC)
 """The ingestion time of rows that no diagnostic setting sends: the metrics count them, no query shows them."""
 _SHORTHAND = frozenset({"_mirrored"})
 _LATE_SECONDS = 5.0
+_CLOSING_SECONDS = 10.0
 _PRUNINGS_PER_KEPT = 20
 """How often rows are pruned while a row is kept: the store holds at most a twentieth more than it has to."""
 
@@ -178,10 +180,10 @@ class TableStore:
         self.cursor().close()
 
     def close(self) -> None:
-        """Release DuckDB; an open connection at exit prints noise."""
+        """Release DuckDB; an open connection at exit prints noise. A query that still runs is waited for."""
         with self._database_lock:
             if self._connection is not None:
-                self._connection.close()
+                _close(self._connection)
                 self._connection = None
                 self._made.clear()
 
@@ -249,3 +251,17 @@ def _cell(value: Any, kind: str) -> Any:
     if kind in ("int", "long"):
         return int(value)
     return value
+
+
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB refuses to close what a cursor of it is busy with, instead of waiting."""
+    import duckdb
+
+    give_up = time.monotonic() + _CLOSING_SECONDS
+    while True:
+        try:
+            return connection.close()
+        except duckdb.ResourceInUseException:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)

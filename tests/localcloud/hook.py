@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,6 +19,7 @@ class Hook:
         self.deliveries: list[list[dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
+        self.arrivals: list[datetime] = []
 
     @property
     def ids(self) -> list[str]:
@@ -35,6 +37,7 @@ def running_hook() -> Iterator[Hook]:
             if self.headers["aeg-event-type"] == "SubscriptionValidation":
                 return self._answer(200, {"validationResponse": body[0]["data"]["validationCode"]})
             hook.deliveries.append(body if isinstance(body, list) else [body])  # one CloudEvent goes without an array
+            hook.arrivals.append(datetime.now(UTC))
             hook.headers.append({name.lower(): value for name, value in self.headers.items()})
             return self._answer(hook.statuses.pop(0) if hook.statuses else 200, {})
 

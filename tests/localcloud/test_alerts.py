@@ -45,6 +45,7 @@ def log_rule(query: str, **condition: Any) -> dict[str, Any]:
     return alert_bodies.log_rule(query, **condition) | quickly
 
 
+ALL_DEPLOYMENTS = {"name": "DeploymentName", "operator": "Include", "values": ["*"]}
 Arm = Callable[..., requests.Response]
 
 
@@ -266,7 +267,9 @@ def test_resources_are_kept_listed_and_deleted_in_any_case_of_the_path(arm: Arm)
     ("change", "message"),
     [
         ({"windowSize": "5m"}, "5m"),
-        ({"evaluationFrequency": "PT30S"}, "one minute"),
+        ({"evaluationFrequency": "PT30S"}, "evaluationFrequency: PT30S"),
+        ({"evaluationFrequency": "PT2M"}, "evaluationFrequency: PT2M is not one of PT1M PT5M"),
+        ({"windowSize": "PT7M"}, "windowSize: PT7M is not one of"),
         ({"scopes": [ENDPOINT, ENDPOINT]}, "scopes"),
         ({"severity": 7}, "severity"),
         ({"criteria": {"allOf": []}}, "allOf"),
@@ -277,3 +280,38 @@ def test_a_wrong_rule_is_a_400_that_names_the_property(arm: Arm, change: dict[st
     reply = arm("PUT", f"{INSIGHTS}/metricAlerts/latency", metric_rule(**change))
     assert reply.status_code == 400
     assert message in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (log_rule("AmlOnlineEndpointTrafficLog | wher"), "could not be parsed"),
+        (log_rule("AmlOnlineEndpointTrafficLog | where RespondeCode == 500"), "RespondeCode"),
+        (log_rule("NoSuchTable_CL"), "NoSuchTable_CL"),
+        (log_rule("AppTraces | project Message", dimensions=[ALL_DEPLOYMENTS]), "DeploymentName"),
+        (log_rule("AppTraces | summarize n=count()", timeAggregation="Total", metricMeasureColumn="m"), "'m'"),
+    ],
+    ids=["syntax", "column", "table", "dimension", "measure"],
+)
+def test_a_log_rule_whose_query_cannot_be_answered_is_refused_when_it_is_put(
+    arm: Arm, rule: dict[str, Any], message: str
+) -> None:
+    path = f"{INSIGHTS}/scheduledQueryRules/errors"
+
+    reply = arm("PUT", path, rule)
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "BadRequest")
+    assert message in reply.json()["error"]["message"]
+    assert arm("GET", path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {**log_rule("NotSentYet_CL"), "skipQueryValidation": True},
+        log_rule("AppTraces | project d=parse_json(Message) | evaluate bag_unpack(d)"),
+    ],
+    ids=["unchecked", "columns come with the rows"],
+)
+def test_a_log_rule_that_can_be_answered_later_is_taken(arm: Arm, rule: dict[str, Any]) -> None:
+    assert arm("PUT", f"{INSIGHTS}/scheduledQueryRules/errors", rule).status_code == 201

@@ -127,6 +127,12 @@ def test_the_default_deployment_scores_every_row_of_a_folder_of_tables(
     assert next(one.status for one in listed if one.name == job.name) == "Completed"
 
 
+def test_the_page_shows_batch_deployments_and_which_one_is_the_default(arm: ArmCloud, batch: str) -> None:
+    page = requests.get(f"{arm.url}/localcloud", timeout=5).text
+
+    assert f"<td>{batch}</td><td>Succeeded</td><td>plain</td><td>Succeeded</td><td>yes</td>" in page
+
+
 def test_a_table_that_cannot_be_scored_is_counted_with_its_rows_and_the_rest_goes_on(
     arm: ArmCloud, batch: str, tmp_path: Path
 ) -> None:

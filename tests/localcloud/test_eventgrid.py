@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -172,6 +173,7 @@ def test_what_cannot_be_delivered_is_kept_in_the_dead_letter_container(quick: Ar
     assert letter["id"] == str(sent.id)
     assert (letter["deadLetterReason"], letter["deliveryAttempts"]) == ("MaxDeliveryAttemptsExceeded", 2)
     assert (letter["lastDeliveryOutcome"], letter["lastHttpStatusCode"]) == ("Busy", 503)
+    assert hook.arrivals[0] < datetime.fromisoformat(letter["lastDeliveryAttemptTime"]) < hook.arrivals[1]
 
 
 def test_an_advanced_filter_lets_through_what_matches_and_nothing_else(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -165,3 +166,25 @@ def test_a_row_that_is_late_on_order_is_late_after_the_step_that_lets_it_go(cloc
     clock.now += timedelta(seconds=1)
     assert count(store, TRAFFIC) == 2
     store.close()
+
+
+def test_a_store_that_is_closed_waits_for_the_query_that_still_runs(store: TableStore) -> None:
+    cursor = store.cursor()
+    begun, counted = threading.Event(), []
+
+    def begin(number: int) -> int:
+        begun.set()
+        return number
+
+    def query() -> None:
+        counted.extend(cursor.execute("SELECT count(*) + begin(1) FROM range(20000), range(40000)").fetchall())
+
+    cursor.create_function("begin", begin, ["BIGINT"], "BIGINT")
+
+    thread = threading.Thread(target=query)
+    thread.start()
+    assert begun.wait(10)
+    store.close()
+    thread.join()
+
+    assert counted == [(800_000_001,)]

@@ -64,7 +64,8 @@ def test_rows_are_visible_from_the_step_on(stepped: ArmCloud) -> None:
 
 
 def test_rows_that_are_late_on_order_come_late_after_the_step(stepped: ArmCloud) -> None:
-    fault = {"kind": "rows.late", "match": "AppTraces", "seconds": 0.5}
+    rows(stepped, "AppTraces")  # the first query loads the engine, which may take longer than the rows are late
+    fault = {"kind": "rows.late", "match": "AppTraces", "seconds": 2}
     assert requests.post(f"{stepped.url}/localcloud/faults", json=fault, timeout=5).status_code == 201
     trace(stepped, "late")
     assert step(stepped, "ingestion") == 1

@@ -41,7 +41,8 @@ def test_the_page_shows_endpoints_deployments_operations_faults_and_requests(pag
     headings = re.findall("<h2>(.*?)</h2>", page)
 
     assert headings == [
-        *("Endpoints", "Deployments", "Scoring requests", "Operations", "Faults", "Steps", "Recent requests")
+        *("Endpoints", "Deployments", "Scoring requests", "Batch deployments", "Operations"),
+        *("Faults", "Steps", "Recent requests"),
     ]
     assert "<td>blue 100 %</td>" in page
     put = r'<td>PUT</td><td title="/subscriptions/[^"]*/deployments/blue">…/onlineEndpoints/[^<]*/deployments/blue</td>'

@@ -79,6 +79,16 @@ def test_the_environment_file_is_shell_and_private_and_holds_what_the_stack_has(
     assert {name: value.strip("'") for name, value in pairs.items()} == echo.stack.env
 
 
+def test_a_cloud_without_a_functions_host_names_no_address_of_an_app(tmp_path: Path) -> None:
+    with command(tmp_path, "--no-functions") as process:
+        said = wait_until_ready(process)
+        process.terminate()
+        assert process.wait(20) == 0
+
+    assert "http://" not in said
+    assert "none (--no-functions)" in said
+
+
 def test_the_environment_file_has_every_key_that_outside_scripts_rely_on(echo: Echo) -> None:
     promised = """
         SUBSCRIPTION_ID RESOURCE_GROUP WORKSPACE REGISTRY REGION LOG_ANALYTICS_WORKSPACE_ID AZUREML_CLOUD_NAME
@@ -214,6 +224,7 @@ def test_everything_ends_when_the_supervisor_is_killed_and_storage_is_written(tm
         (["--set", "throttling=maybe"], {}, "LOCALCLOUD_THROTTLING: 'maybe' is not true or false"),
         (["--set", "console_format=blue"], {}, "LOCALCLOUD_CONSOLE_FORMAT: 'blue' is not one of new, old"),
         ([], {"LOCALCLOUD_STEPPED": "sleep"}, "LOCALCLOUD_STEPPED: 'sleep' is not one of operations"),
+        ([], {"LOCALCLOUD_MINUTE_SECOND": "1"}, "no such setting. Did you mean LOCALCLOUD_MINUTE_SECONDS?"),
         ([], {"LOCALCLOUD_OPERATION_LOCK": "all"}, "LOCALCLOUD_OPERATION_LOCK: 'all' is not one of endpoint, resource"),
     ],
 )
