@@ -52,7 +52,7 @@ class Context:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     wait: Callable[[float], None]
-    """Let so many seconds pass; only the alert webhook waits, for a lease that is about to be given back."""
+    """Let so many seconds pass: for a lease that is about to be given back, and between requests of load."""
     pace: timedelta
     reread: timedelta
     """How long a look may go by what an earlier one read of an endpoint that stands still."""

@@ -25,8 +25,9 @@ LOOK_WITHIN = timedelta(seconds=10)
 TIMEOUT_SECONDS = 5.0
 NEWS_EVERY = timedelta(seconds=1)
 """How often the inbox is looked into while sending: an alert does not wait for the load to end."""
-MOST_BYTES = 5_000_000
-"""Bodies of one look together: a tenth of what an endpoint carries in that time by default (5 MBPS), both ways."""
+BYTES_A_SECOND = 500_000
+"""Bodies, both ways: a tenth of what an endpoint carries by default (5 MBPS), which clients and copies share."""
+PAUSE_SECONDS = 0.25
 TOO_MUCH = frozenset({408, 429, 503})
 """Answers after which no more is sent in this look."""
 
@@ -55,6 +56,7 @@ def send_load(
             scoring,
             due,
             clock=context.clock,
+            wait=context.wait,
             new_id=context.new_id,
             news=lambda: bool(context.store.unread(place, record).items),
         )
@@ -71,20 +73,28 @@ def one_after_another(
     requests: Iterable[Any],
     *,
     clock: Callable[[], datetime],
+    wait: Callable[[float], None],
     new_id: Callable[[], str],
     news: Callable[[], bool],
 ) -> int:
-    """Send them until time, bytes or the endpoint's patience are used up, or `news` came; how many were answered."""
+    """Send them until the time or the endpoint's patience is used up, or `news` came; how many were answered."""
     began = looked = clock()
     carried = answered = 0
-    for request in requests:
+
+    def may_go_on() -> bool:
+        nonlocal looked
         now = clock()
-        if now - began > LOOK_WITHIN or carried > MOST_BYTES:
-            break
         if now - looked > NEWS_EVERY:
             looked = now
             if news():
-                break
+                return False
+        return now - began <= LOOK_WITHIN
+
+    for request in requests:
+        while (going := may_go_on()) and carried > BYTES_A_SECOND * (1 + (clock() - began).total_seconds()):
+            wait(PAUSE_SECONDS)
+        if not going:
+            break
         try:
             reply = scoring.load(request, load_id=new_id(), timeout=TIMEOUT_SECONDS)
         except CloudError:
