@@ -34,6 +34,10 @@ class TimedOut(Temporary):
     """The query ran out of the time it was given: asking for less, or later, may help."""
 
 
+class NoData(Temporary):
+    """The workspace holds no data at all yet: nobody sent it any, or it is only just made."""
+
+
 class Logs:
     """Queries by workspace id (the GUID) at one endpoint of the Log Analytics query API."""
 
@@ -55,6 +59,7 @@ class Logs:
         from azure.monitor.query import LogsQueryPartialResult
 
         seconds = int(min(max(timeout, 1.0), LONGEST_SECONDS))
+        empty: list[bool] = []
         with mapped(f"querying workspace {workspace_id}"):
             try:
                 answer = self._service().query_workspace(
@@ -63,6 +68,7 @@ class Logs:
                     timespan=(since, until),
                     server_timeout=seconds,
                     read_timeout=seconds + ANSWER_SECONDS,
+                    raw_response_hook=lambda reply: empty.append(_is_empty(reply.http_response)),
                 )
             except ServiceResponseTimeoutError as error:
                 raise TimedOut(f"querying workspace {workspace_id}: no answer within {seconds} s") from error
@@ -74,7 +80,7 @@ class Logs:
                 ) from error
             except (ValueError, AttributeError, TypeError) as error:
                 # 204 and 200 without a body (a workspace without data), or a proxy's HTML page: the SDK reads on.
-                raise Temporary(
+                raise (NoData if empty[-1:] == [True] else Temporary)(
                     f"querying workspace {workspace_id}: the answer holds no result yet ({error})",
                     retry_after=NO_DATA_SECONDS,
                 ) from error
@@ -97,6 +103,10 @@ class Logs:
                 retry_status=0,
             )
         return self._client
+
+
+def _is_empty(reply: Any) -> bool:
+    return reply.status_code == 204 or (reply.status_code == 200 and reply.headers.get("Content-Length") == "0")
 
 
 def _rows(table: LogsTable) -> list[dict[str, Any]]:

@@ -63,7 +63,8 @@ def _whole(
             yield from _whole(logs, endpoint_id, workspace_id, half, seconds)
 
 
-def _ask(logs: Logs, endpoint_id: str, workspace_id: str, window: Window, seconds: float) -> list[dict[str, Any]]:
+def question(endpoint_id: str, window: Window) -> tuple[str, datetime, datetime]:
+    """The query for an endpoint's lines of a window, and the times of generation that it looks at."""
     kql = render(
         QUERY,
         generated_since=window.since - GENERATED_BEFORE,
@@ -71,7 +72,11 @@ def _ask(logs: Logs, endpoint_id: str, workspace_id: str, window: Window, second
         window_until=window.until,
         endpoint_id=endpoint_id,
     )
-    since, until = window.since - GENERATED_BEFORE, window.until + GENERATED_AFTER
+    return kql, window.since - GENERATED_BEFORE, window.until + GENERATED_AFTER
+
+
+def _ask(logs: Logs, endpoint_id: str, workspace_id: str, window: Window, seconds: float) -> list[dict[str, Any]]:
+    kql, since, until = question(endpoint_id, window)
     return logs.query(workspace_id, kql, since, until, timeout=seconds)
 
 

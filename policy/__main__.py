@@ -1,4 +1,4 @@
-"""`python -m policy`: check policy files, and write the schema and the reference that are made from the model."""
+"""`python -m policy`: check policy files, prove them against Azure, and write what is made from the model."""
 
 from __future__ import annotations
 
@@ -20,11 +20,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "check", help="print every problem and warning as file:line:column; exit status 1 when there is a problem"
     )
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    doctor = commands.add_parser("doctor", help="is everything there that a rollout needs? asks the real subscription")
+    doctor.add_argument("policy", metavar="NAME", help="a policy in force, or a file")
+    doctor.add_argument("--endpoint", default="", metavar="NAME", help="only this endpoint; default: all (5 of many)")
+    doctor.add_argument("--json", action="store_true", help="for machines")
     commands.add_parser("schema", help="write policy/schema.json")
     commands.add_parser("reference", help="write docs/policy.md")
     chosen = parser.parse_args(arguments)
     if chosen.command == "check":
         return _check(chosen.files)
+    if chosen.command == "doctor":
+        from policy.doctor import doctor as prove  # hands over to the other rooms, which no other command needs
+
+        return prove(chosen.policy, chosen.endpoint.lower(), json_too=chosen.json)
     return _write(chosen.command)
 
 

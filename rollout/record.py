@@ -73,6 +73,14 @@ class Shortage:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """The checks before the start: when they were made, and those that failed, each with the command that mends it."""
+
+    at: datetime | None = None
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Leftover:
     """A deployment that is to be deleted once it has no traffic and its time has come."""
 
@@ -211,6 +219,8 @@ class Record:
     autoscaled: bool = False
     """Autoscale moves the live deployment's instances; its settings are carried to the candidate."""
     short: Shortage | None = None
+    checks: Checked = Checked()
+    """What was last found of what a start needs (`rollout.doctor.start`)."""
     earlier: tuple[Served, ...] = ()
     """What had all live traffic here before, newest first: where a rollback may go when the deployment is gone."""
     kept: tuple[str, ...] = ()

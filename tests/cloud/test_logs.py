@@ -12,7 +12,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from cloud.errors import NotFound, Permanent, Temporary
-from cloud.logs import Logs, PartialResult
+from cloud.logs import Logs, NoData, PartialResult
 from tests.cloud.wire import Reply, Wire, serving
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -89,6 +89,23 @@ def test_no_answer_is_temporary_and_asked_only_once(wire: Wire, reply: Reply) ->
     with pytest.raises(Temporary):
         ask(wire, reply)
     assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "no_data"),
+    [
+        (Reply(204), True),
+        (Reply(200), True),
+        (Reply(200, b"<html>", {"Content-Type": "text/html"}), False),
+        (Reply(503), False),
+    ],
+)
+def test_a_workspace_without_any_data_is_told_from_one_that_does_not_answer(
+    wire: Wire, reply: Reply, no_data: bool
+) -> None:
+    with pytest.raises(Temporary) as raised:
+        ask(wire, reply)
+    assert isinstance(raised.value, NoData) == no_data
 
 
 def test_the_time_that_the_service_asks_for_is_passed_on(wire: Wire) -> None:
