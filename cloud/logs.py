@@ -106,7 +106,8 @@ class Logs:
 
 
 def _is_empty(reply: Any) -> bool:
-    return reply.status_code == 204 or (reply.status_code == 200 and reply.headers.get("Content-Length") == "0")
+    status, length = int(reply.status_code), reply.headers.get("Content-Length")
+    return status == 204 or (status == 200 and length == "0")
 
 
 def _rows(table: LogsTable) -> list[dict[str, Any]]:

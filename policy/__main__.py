@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from policy.conflicts import conflicts
 from policy.load import PolicyError, examine
@@ -30,10 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "check":
         return _check(chosen.files)
     if chosen.command == "doctor":
-        from policy.doctor import doctor as prove  # hands over to the other rooms, which no other command needs
-
-        return prove(chosen.policy, chosen.endpoint.lower(), json_too=chosen.json)
+        return _doctor(chosen.policy, chosen.endpoint.lower(), as_json=chosen.json)
     return _write(chosen.command)
+
+
+def _doctor(name: str, endpoint: str, *, as_json: bool) -> int:
+    from policy.doctor import doctor  # hands over to the other rooms, which no other command needs
+
+    return doctor(name, endpoint, as_json=as_json, clock=lambda: datetime.now(UTC), new_id=lambda: uuid4().hex)
 
 
 def _check(files: Sequence[Path]) -> int:

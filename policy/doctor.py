@@ -7,8 +7,8 @@ command line, and only when it is asked for.
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from export.answers import question
 from export.windows import Window
@@ -20,10 +20,9 @@ from rollout.shell import Shell
 WINDOW = timedelta(minutes=15)
 
 
-def doctor(name: str, endpoint: str, *, json_too: bool) -> int:
+def doctor(name: str, endpoint: str, *, as_json: bool, clock: Callable[[], datetime], new_id: Callable[[], str]) -> int:
     """Prove the policy of this name or in this file; the exit status."""
-    shell = Shell(lambda: datetime.now(UTC), lambda: uuid4().hex, os.environ)
-    return run(name, endpoint, json_too=json_too, shell=shell, others=_of_export)
+    return run(name, endpoint, as_json=as_json, shell=Shell(clock, new_id, os.environ), others=_of_export)
 
 
 def _of_export(policy: Policy, endpoint_id: str, now: datetime) -> tuple[OtherQuery, ...]:

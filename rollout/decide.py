@@ -28,6 +28,7 @@ from rollout.rollback import go_back, rolling_back, superseded_in_service
 from rollout.sample import with_jobs
 from rollout.steps import BLIND_WITHIN, forward
 from rollout.traffic import nowhere_back, wanted
+from rollout.unproven import with_checks
 from rollout.verdict import Outcome, Verdict, judge
 
 STEP_HOLDS = (Phase.TESTING, Phase.SHADOW, Phase.CANARY, Phase.WAITING, Phase.CHECKING, Phase.FULL)
@@ -53,6 +54,7 @@ def decide(
         decision = decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
         return marked(policy, decision) if decision is not None else None
     record = in_mode(policy, policy_text, record, now)
+    record = with_checks(record, seen)
     record = with_size(with_refusal(_taken_in(record, seen, now), now), seen.endpoint)
     record = with_split(policy, record, seen, now)
     look = Look(policy, record, seen, now, pace)

@@ -15,6 +15,7 @@ from rollout.phases import Flag, Phase
 from rollout.record import Record, Served
 from rollout.rollback import go_back
 from rollout.traffic import sole_live
+from rollout.unproven import unproven
 
 START_WITHIN = timedelta(hours=24)
 """How long a rollout waits for its endpoint to be as expected before it fails."""
@@ -67,6 +68,9 @@ def _start(look: Look) -> Decision | Enter:
         return look.stay(f"deployment {candidate.name} of an earlier try is being deleted")
     if look.seen.autoscaled is None:
         return look.stay("the autoscale settings could not be read", *look.seen.trouble, after=look.pace * 5)
+    held = unproven(look)
+    if held is not None:
+        return held
     record = replace(look.record, live=live, since=look.now, autoscaled=look.seen.autoscaled)
     record = with_size(_with_served(record, endpoint), endpoint)
     if candidate is not None:

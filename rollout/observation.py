@@ -119,5 +119,21 @@ class Observation:
     """Up to where the inbox was read, by the storage service's clock; None where it was not read."""
     autoscaled: bool | None = False
     """Whether autoscale moves the live deployment's instances; None: that was wanted and could not be read."""
-    checks: Checked | None = Checked()
+    checks: Checked | None = field(default_factory=Checked)
     """What was found of what a start needs; None: that was wanted and could not be found out."""
+    notices: tuple[str, ...] = ()
+    """What other parts of the app have to tell, for the history."""
+    earlier_target: str | None = None
+    """Why the target before this one is not yet done with the version; None when nothing is in the way."""
+    earlier_failed: str | None = None
+    """Why the target before this one ended without the version."""
+    freezes: tuple[Freeze, ...] | None = ()
+    """What people froze here; None: it could not be read."""
+    trouble: tuple[str, ...] = ()
+    """What could not be read in this look and why."""
+    recalled: bool = False
+    """The endpoint is what an earlier look read: the record's snapshot."""
+    jobs: tuple[JobSeen, ...] | None = None
+    """The step's jobs on the sample of a batch target; None where none were looked for, or could not be read."""
+    outputs: Outputs | None = None
+    """The outputs of two of them, compared in this look or an earlier one of the step."""

@@ -23,7 +23,7 @@ from rollout.observation import Freeze, Observation
 from rollout.phases import JUDGED, Phase
 from rollout.place import Place
 from rollout.recall import recalled
-from rollout.record import Record
+from rollout.record import Checked, Record
 from rollout.smoke import smoke_test
 from rollout.targets import earlier_target
 from rollout.traffic import wanted
@@ -85,6 +85,12 @@ def observe(
             )
     wait, give_up = earlier_target(context, policy, target, record, trouble)
     autoscaled = False if wait or give_up else _autoscaled(context, place, record, seen, trouble)
+    checks: Checked | None = Checked()
+    if endpoint is not None and record is not None and _begins(record) and not (wait or give_up):
+        from rollout.doctor.start import before_start  # for a start only: a rollback does not wait for it
+
+        about = (context, place, policy, target, record, endpoint, deployments, trouble)
+        checks = before_start(*about, quick=quick, news=bool(first.items), renew=renew)
     renew()
     inbox = read_inbox(context.store, place, record)
     if versions is None:
@@ -107,6 +113,7 @@ def observe(
             forgotten=reading.forgotten,
             read_until=reading.read_until,
             autoscaled=autoscaled,
+            checks=checks,
             earlier_target=wait,
             earlier_failed=give_up,
             freezes=_freezes(context, place, record, inbox, trouble),
@@ -171,12 +178,16 @@ def _endpoint_seen(
     )
 
 
+def _begins(record: Record) -> bool:
+    """Whether nothing was written yet."""
+    return record.phase is Phase.DEPLOYING and record.since is None
+
+
 def _autoscaled(
     context: Context, place: Place, record: Record | None, seen: EndpointSeen | None, trouble: list[str]
 ) -> bool | None:
     """Whether autoscale moves the live deployment, asked once: before the candidate is made."""
-    begins = record is not None and record.phase is Phase.DEPLOYING and record.since is None and not record.batch
-    if not begins or seen is None:
+    if record is None or not _begins(record) or record.batch or seen is None:
         return False
     try:
         live = [name for name, share in seen.traffic.items() if share]

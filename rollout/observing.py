@@ -18,6 +18,7 @@ from rollout.model_ids import same_version
 from rollout.phases import Flag
 from rollout.record import Record
 from rollout.traffic import sole_live
+from rollout.unproven import unproven
 
 _SLOWER = 10
 """An observed rollout is looked at so many times more seldom than one that acts."""
@@ -58,7 +59,7 @@ def _observing(look: Look) -> Decision | Enter:
     if serving is not None and same_version(serving.model, look.record.model_id):
         released = replace(look, record=replace(look.record, live=None, candidate=serving.name))
         return Enter(released, len(look.policy.steps), f"it went live as {live}, by other hands")
-    blocked = obstacle(look)
+    blocked = obstacle(look) or unproven(look)
     if blocked is not None:
         return blocked
     plan = ", ".join(step.named for step in look.policy.steps)

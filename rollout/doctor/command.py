@@ -22,7 +22,7 @@ from policy.problems import PolicyError
 from rollout.context import Context
 from rollout.doctor.examine import Others, examine, shared
 from rollout.doctor.finding import Check, bad
-from rollout.doctor.report import as_json, stops, table
+from rollout.doctor.report import stops, table, to_json
 from rollout.shell import Shell
 from rollout.versions import model_place
 from rollout.wiring import wired
@@ -36,7 +36,7 @@ class Unknown(Exception):
     """There is no such policy; the text says which there are."""
 
 
-def run(name: str, endpoint: str, *, json_too: bool, shell: Shell, others: Others) -> int:
+def run(name: str, endpoint: str, *, as_json: bool, shell: Shell, others: Others) -> int:
     """Print the report; 0 when a rollout could start, 1 when not, 2 when the question was wrong."""
     try:
         of = Settings.from_env(shell.environment)
@@ -51,7 +51,7 @@ def run(name: str, endpoint: str, *, json_too: bool, shell: Shell, others: Other
         print(error, file=sys.stderr)
         return 1
     who = f"{caller.name} ({caller.object_id})"
-    print(as_json(policy.name, who, report) if json_too else f"policy {policy.name}, as {who}\n\n{table(report)}")
+    print(to_json(policy.name, who, report) if as_json else f"policy {policy.name}, as {who}\n\n{table(report)}")
     return 1 if stops(report) else 0
 
 

@@ -75,10 +75,16 @@ def _to_workspace(
     return there, [one for one in found if known[one.workspace] is None]
 
 
-def answered(case: Case, since: datetime, until: datetime) -> tuple[Check, ...]:
-    """Whether the queries that a rollout is judged by run; one that is wrong, or not allowed, fails."""
+def answered(
+    case: Case, since: datetime, until: datetime, *, between: Callable[[], None] = lambda: None
+) -> tuple[Check, ...]:
+    """Whether the queries that a rollout is judged by run; one that is wrong, or not allowed, fails.
+
+    `between` is called before each: together they may outlast a lease.
+    """
     checks = []
     for name, run in _queries(case, since, until).items():
+        between()
         checks.append(_ran(case, name, run))
         if checks[-1].stops:
             break  # the others would only say the same

@@ -33,7 +33,7 @@ def summary(report: Report) -> str:
     return f"{counts}: {'a rollout would not start' if stops(report) else 'a rollout can start'}"
 
 
-def as_json(policy: str, caller: str, report: Report) -> str:
+def to_json(policy: str, caller: str, report: Report) -> str:
     """The same for machines."""
     body: dict[str, Any] = {
         "policy": policy,

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from cloud.access import Access
 from cloud.endpoints import Deployment, Endpoint
+from cloud.errors import CloudError
 from policy.model import Policy, Target
 from rollout.context import Context
 from rollout.doctor import logs, roles
@@ -22,10 +23,8 @@ from rollout.record import Checked, Record
 
 WINDOW = timedelta(minutes=15)
 """What the queries are run over: whether they run is asked, not what they say."""
-AGAIN = timedelta(minutes=3)
-"""How long failing checks are believed."""
-GOOD_FOR = timedelta(minutes=30)
-"""How long passing ones are, while something else keeps the rollout from its start."""
+AGAIN, GOOD_FOR = 6, 60
+"""How many paces failing checks are believed, and passing ones while something else is in the way of the start."""
 
 
 def before_start(
@@ -36,22 +35,36 @@ def before_start(
     record: Record,
     endpoint: Endpoint,
     deployments: Mapping[str, Deployment],
-    now: datetime,
+    trouble: list[str],
     *,
+    quick: bool,
     news: bool,
     renew: Callable[[], None],
-) -> Checked:
-    """What was found before, while it is fresh and nobody said anything (`news`); else what is found now."""
-    known = record.checks
-    if known.at is not None and not news and now - known.at < (AGAIN if known.failed else GOOD_FOR):
+) -> Checked | None:
+    """What was found before, while it is fresh and nobody said anything (`news`); else what is found now.
+
+    None when nothing could be found out, as in a `quick` look, which leaves it to the next.
+    """
+    now, known = context.clock(), record.checks
+    fresh = context.pace * (AGAIN if known.failed else GOOD_FOR)
+    if known.at is not None and not news and now - known.at < fresh:
         return known
-    caller = Access(context.arm).caller()
-    case = Case(context, policy, target, place, caller, record.model, endpoint, deployments)
+    if quick:
+        return None
+    try:
+        case = Case(context, policy, target, place, Access(context.arm).caller(), record.model, endpoint, deployments)
+        return Checked(now, tuple(check.told for check in _checks(case, now, renew) if check.stops))
+    except CloudError as error:
+        trouble.append(str(error))
+        return None
+
+
+def _checks(case: Case, now: datetime, renew: Callable[[], None]) -> list[Check]:
     renew()
-    checks: list[Check] = [*roles.on_endpoint(case)]
-    if not place.batch:
+    checks = [*roles.on_endpoint(case)]
+    if not case.place.batch:
         checks += logs.sent(case)
-        if target.log_analytics_workspace_id is not None:
+        if case.target.log_analytics_workspace_id is not None:
             renew()
-            checks += logs.answered(case, now - WINDOW, now)
-    return Checked(now, tuple(check.told for check in checks if check.stops))
+            checks += logs.answered(case, now - WINDOW, now, between=renew)
+    return checks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from cloud.access import Caller
 from cloud.errors import CloudError
 from rollout.context import Context
 from rollout.doctor import mend
@@ -40,7 +41,7 @@ def queues(context: Context, queue_url: str, caller_mend: str) -> tuple[Check, .
     return (good(name, f"{queue_url}: a message was sent"),)
 
 
-def mends(blob_url: str, caller: mend.Caller) -> tuple[str, str]:
+def mends(blob_url: str, caller: Caller) -> tuple[str, str]:
     """The commands for blobs and for queues."""
     account = mend.storage_account(blob_url)
     return mend.role(caller, mend.BLOBS, account), mend.role(caller, mend.QUEUES, account)

@@ -10,7 +10,7 @@ from typing import Any
 from rollout.endpoint import EndpointSeen
 from rollout.observation import Smoke
 from rollout.phases import TERMINAL, Flag, Phase
-from rollout.record import Leftover, Record, Served, Shortage
+from rollout.record import Checked, Leftover, Record, Served, Shortage
 from tests.rollout.world import (
     AT_HOME,
     FULL,
@@ -106,6 +106,7 @@ DEADLINES = {
 }
 KEEP = timedelta(hours=24)
 FAILING = Smoke(False, "answered 500")
+LACKING = Checked(NOW, ("rights on the endpoint: the app lacks write; mend it with: az role assignment create",))
 BEFORE = NOW - timedelta(hours=1)
 """Earlier than a settled record's step."""
 A_LITTLE = timedelta(minutes=1)
@@ -262,6 +263,10 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "earlier target not done": lambda g: g.seeing(earlier_target="waits for target staging"),
     "earlier target not done, for days": lambda g: late(g).seeing(earlier_target="waits for target staging"),
     "earlier target failed": lambda g: g.seeing(earlier_failed="target staging rolled it back"),
+    "a check fails": lambda g: g.seeing(checks=LACKING),
+    "a check fails, alert: rollback": lambda g: g.seeing(checks=LACKING, alerts=(alert("rollback"),)),
+    "a check fails, deadline passed": lambda g: late(g).seeing(checks=LACKING),
+    "checks could not be made": lambda g: g.seeing(checks=None),
     "newer version": lambda g: g.seeing(versions=versions(V1, V2, V3)),
     "newer version, alert: rollback": lambda g: g.seeing(versions=versions(V1, V2, V3), alerts=(alert("rollback"),)),
     "evidence: harm, deadline passed": lambda g: late(g).seeing(evidence=HARM),

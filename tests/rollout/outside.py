@@ -84,6 +84,13 @@ class Decided:
         self.history_only_grows()
         self.it_is_looked_at_again()
         self.who_only_observes_does_nothing()
+        self.nothing_is_made_while_what_it_needs_is_missing_or_unknown()
+
+    def nothing_is_made_while_what_it_needs_is_missing_or_unknown(self) -> None:
+        missing = self.seen.checks is None or bool(self.seen.checks.failed)
+        begins = self.before is not None and self.before.phase is Phase.DEPLOYING and self.before.since is None
+        if missing and begins and self.before is not None and self.before.kind == "rollout":
+            assert not any(isinstance(action, CreateDeployment) for action in self.decision.actions)
 
     def who_only_observes_does_nothing(self) -> None:
         if self.policy.mode == "observe":

@@ -107,6 +107,10 @@ too few instances                  +C        .         .         +I        +I   
 earlier target not done            q         .         .         .         .         .         .         .
 earlier target not done, for days  q         .         failed    !         !         back+W    !         !
 earlier target failed              failed    .         .         .         .         .         .         .
+a check fails                      !         .         .         .         .         .         .         .
+a check fails, alert: rollback     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
+a check fails, deadline passed     failed    .         failed    !         !         back+W    !         !
+checks could not be made           .         .         .         .         .         .         .         .
 newer version                      supersed  supersed  supersed  back+W    back+W    back+W    back+W    back+W
 newer version, alert: rollback     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 evidence: harm, deadline passed    rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
@@ -201,6 +205,10 @@ too few instances                  +I        +W        +I        +W        .    
 earlier target not done            .         .         .         +W        .         .         .         .
 earlier target not done, for days  .         .         +D        +W        .         .         .         .
 earlier target failed              .         .         .         +W        .         .         .         .
+a check fails                      .         .         .         +W        .         .         .         .
+a check fails, alert: rollback     back+W    .         back+W    +W        back+W    .         .         .
+a check fails, deadline passed     .         .         +D        +W        .         .         .         .
+checks could not be made           .         .         .         +W        .         .         .         .
 newer version                      .         .         +D        +W        new       new       new       new
 newer version, alert: rollback     back+W    supersed  back+W    +W        back+W    new       new       new
 evidence: harm, deadline passed    back+W    failed    back+W    +W        .         .         .         .

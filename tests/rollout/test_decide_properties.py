@@ -22,7 +22,7 @@ from rollout.commands import ACTIONS, Command, refusal
 from rollout.observation import AlertItem, CommandItem, Freeze, Smoke, VersionSeen
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.place import Place
-from rollout.record import Record
+from rollout.record import Checked, Record
 from rollout.replay import replay
 from rollout.verdict import Evidence
 from tests.rollout.azure import Azure, Loop
@@ -113,6 +113,7 @@ class Rollouts(RuleBasedStateMachine):
         self.commands: list[CommandItem] = []
         self.freezes: list[Freeze] = []
         self.blind_to_freezes = False
+        self.checks: Checked | None = Checked(NOW)
         self.passes: set[tuple[int, int]] = set()
         """(rollout, step) that an alert or a person let pass."""
         if head_start:
@@ -198,6 +199,10 @@ class Rollouts(RuleBasedStateMachine):
     def the_freezes_cannot_be_read(self) -> None:
         self.blind_to_freezes = True
 
+    @rule(found=st.sampled_from([None, Checked(NOW, ("a role is missing",)), Checked(NOW)]))
+    def what_a_start_needs_turns_out(self, found: Checked | None) -> None:
+        self.checks = found
+
     @rule(mode=st.sampled_from(["act", "observe"]))
     def the_policys_mode_changes(self, mode: str) -> None:
         """In flight only what was begun in `observe` follows the policy in force."""
@@ -232,6 +237,7 @@ class Rollouts(RuleBasedStateMachine):
         self.loop.azure.settle()
         self.loop.azure.deploy()
         self.loop.azure.no_quota = False
+        self.checks = Checked(NOW)
         self.quality = quality
         for one in commands:
             if refusal(self.loop.record, Command(one.action, "id", "reason")) is None:
@@ -247,6 +253,7 @@ class Rollouts(RuleBasedStateMachine):
             seen["versions"] = versions(*self.known, eligible=eligible)
         if record is not None and not record.terminal:
             seen |= self.tried(record)
+        seen["checks"] = self.checks
         seen["freezes"] = None if self.blind_to_freezes else tuple(self.freezes)
         self.blind_to_freezes = False
         self.note_who_let_it_pass()
