@@ -41,7 +41,7 @@ def _absent(case: Case, name: str) -> Check:
         is_other = False
     text = f"there is no {case.target.kind} endpoint {case.place.endpoint} in workspace {case.target.workspace}"
     if is_other:
-        return bad(name, f"{text}, but a {other} endpoint", f"write `kind: {other}` for target {case.target.name}")
+        return bad(name, f"{text}, but one of kind {other}", f"write `kind: {other}` for target {case.target.name}")
     auth = "aad_token" if case.place.batch else "key"
     return bad(name, text, mend.endpoint(case.target, case.place.endpoint, "create", f"--auth-mode {auth}"))
 

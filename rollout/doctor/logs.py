@@ -17,6 +17,7 @@ from rollout.doctor.finding import Check, bad, doubtful, good
 from rollout.evidence import QUERIES, QUERY_SECONDS
 
 WINDOW = timedelta(hours=24)
+HOUR = timedelta(hours=1)
 FEW = 0.95
 """A smaller share of requests than this that pair by id is told."""
 SETTING, READER = "diagnostic setting", "log queries"
@@ -116,15 +117,16 @@ def _ran(case: Case, name: str, run: Callable[[], Rows]) -> Check:
         return bad(name, text, mend.LOG_WORKSPACES)
     except Permanent as error:
         return bad(name, str(error), give if error.status in (401, 403) else "")
-    return good(name, told(rows))
+    return good(name, _told(rows))
 
 
-def told(rows: Rows) -> str:
-    """The rows in a few words."""
+def _told(rows: Rows) -> str:
+    """The rows in a few words: their numbers, never a text, which may be what somebody sent to the model."""
     if not rows:
         return "it runs; no rows, since there was no traffic in the window"
-    first = ", ".join(f"{key} {value}" for key, value in rows[0].items())
-    return f"it runs; {len(rows)} {'row' if len(rows) == 1 else 'rows'}: {first}"
+    numbers = {key: value for key, value in rows[0].items() if isinstance(value, int | float)}
+    first = ", ".join(f"{key} {value:g}" for key, value in numbers.items())
+    return f"it runs; {len(rows)} {'row' if len(rows) == 1 else 'rows'}" + (f": {first}" if first else "")
 
 
 def other(case: Case, queries: Iterable[OtherQuery]) -> tuple[Check, ...]:
@@ -150,13 +152,25 @@ def request_ids(case: Case, since: datetime, until: datetime) -> tuple[Check, ..
         return (doubtful(name, str(error)),)
     requests, named, spoken = (int(rows[0][key] or 0) if rows else 0 for key in ("requests", "named", "spoken"))
     if not requests:
-        return (doubtful(name, f"no request to {case.live.name} in the last {WINDOW}: nothing can be told yet"),)
+        return (
+            doubtful(name, f"no request to {case.live.name} in the last {WINDOW // HOUR} h: nothing can be told yet"),
+        )
     text = f"of {requests} requests the log of {case.live.name} speaks of {spoken} by their x-request-id"
     text += f"; {named} came with an x-ms-client-request-id of the caller's own"
     if spoken >= FEW * requests:
         return (good(name, text),)
+    if not _by_input(case, since, until):
+        text += "; nor can answers be paired by their input: `agreement` cannot be judged"
+        return (bad(name, text, "log each request and its answer in score.py (docs/guide.md), or drop `agreement`"),)
     text += "; answers of two deployments are then paired by their input instead"
     return (doubtful(name, text, "log the request's x-request-id as `request_id` in score.py (docs/guide.md)"),)
+
+
+def _by_input(case: Case, since: datetime, until: datetime) -> int:
+    """How many answers of the live deployment could be paired by their input."""
+    name = case.live.name if case.live is not None else ""
+    rows = _ask(case, "pairs_by_input.kql", since, until, live=name, candidate=name, tolerance=0.0)
+    return int(rows[0]["pairs"]) if rows else 0
 
 
 def _ask(case: Case, file: str, since: datetime, until: datetime, **values: Value) -> Rows:

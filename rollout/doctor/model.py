@@ -19,7 +19,10 @@ def versions(case: Case) -> tuple[tuple[Check, ...], VersionSeen | None]:
         mend.registry(case.caller, registry) if registry else mend.role(case.caller, mend.SCIENTIST, case.workspace_id)
     )
     try:
-        found = case.context.models.versions(model_place(case.policy, case.target), case.model)
+        home = model_place(case.policy, case.target)
+        found = case.context.models.versions(home, case.model)
+        if not found:
+            case.context.models.names(home)  # a registry that is not there has no versions either: only this tells
     except CloudError as error:
         return (bad("model", f"{where} cannot be read: {error}", give),), None
     required = case.policy.model.require_tags
