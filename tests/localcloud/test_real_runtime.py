@@ -64,6 +64,7 @@ CALLS = [
     queued("reconcile", **NOBODY),
     queued("export_window", since="2026-06-26T18:00:00Z", until="2026-06-26T19:00:00Z", **NOBODY),
     queued("drift_endpoint", **NOBODY),
+    queued("publish_events", key="nobody", **NOBODY),
     http("on_alert", "POST", "alerts", body={"schemaId": "something else"}),
     http("list_rollouts", "GET", "rollouts"),
     http("get_rollout", "GET", f"rollouts/{PATH}", **NOBODY),
