@@ -149,8 +149,8 @@ def storage(env: Mapping[str, str]) -> Any:
     return BlobServiceClient.from_connection_string(connection, connection_verify=env["LOCALCLOUD_CA"])
 
 
-def canary(world: World) -> tuple[bytes, dict[str, int]]:
-    """Bring version 2 into its canary and stop the Functions host; the record and the split to come back to."""
+def canary(world: World) -> tuple[tuple[bytes, dict[str, str]], dict[str, int]]:
+    """Bring version 2 into its canary and stop the Functions host; the record, its metadata, and the split before."""
     world.arm("PUT", world.endpoint, {"location": world.stack.settings.region, "properties": {"authMode": "Key"}})
     world.settled()
     world.register("1")
@@ -162,8 +162,8 @@ def canary(world: World) -> tuple[bytes, dict[str, int]]:
     )
     world.stack.kill_functions(restart=False)
     store = storage(world.env)
-    record = store.get_blob_client("rollouts", "bench/local/bench.json").download_blob().readall()
-    return record, world.settled()["properties"]["traffic"]
+    stream = store.get_blob_client("rollouts", "bench/local/bench.json").download_blob()
+    return (stream.readall(), dict(stream.properties.metadata)), world.settled()["properties"]["traffic"]
 
 
 def timed(world: World, number: int) -> float:
@@ -209,7 +209,8 @@ def main() -> int:
                 body["properties"]["traffic"] = split
                 world.arm("PUT", world.endpoint, body)
                 world.settled()
-                store.get_blob_client("rollouts", "bench/local/bench.json").upload_blob(record, overwrite=True)
+                kept = store.get_blob_client("rollouts", "bench/local/bench.json")
+                kept.upload_blob(record[0], overwrite=True, metadata=record[1])
                 for blob in store.get_container_client("inbox").list_blobs():
                     store.get_container_client("inbox").delete_blob(blob.name)
     cold, bare = cold[1:], bare[1:]  # the first writes the bytecode
