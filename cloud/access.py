@@ -26,9 +26,7 @@ class Grant:
     """What one role allows."""
 
     actions: tuple[str, ...]
-    leaves_out: tuple[str, ...]
-    data_actions: tuple[str, ...]
-    leaves_out_data: tuple[str, ...]
+    leaves_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,15 +66,14 @@ class Access:
         return Caller(str(claims.get("oid") or ""), str(name), person)
 
 
-def lacking(grants: Iterable[Grant], actions: Iterable[str], *, data: bool = False) -> tuple[str, ...]:
+def lacking(grants: Iterable[Grant], actions: Iterable[str]) -> tuple[str, ...]:
     """Those of `actions` that no grant allows."""
     known = tuple(grants)
-    return tuple(action for action in actions if not any(_allows(one, action, data) for one in known))
+    return tuple(action for action in actions if not any(_allows(one, action) for one in known))
 
 
-def _allows(grant: Grant, action: str, data: bool) -> bool:
-    allowed, left_out = (grant.data_actions, grant.leaves_out_data) if data else (grant.actions, grant.leaves_out)
-    return _any(allowed, action) and not _any(left_out, action)
+def _allows(grant: Grant, action: str) -> bool:
+    return _any(grant.actions, action) and not _any(grant.leaves_out, action)
 
 
 def _any(patterns: Iterable[str], action: str) -> bool:
@@ -89,9 +86,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _grant(body: Json) -> Grant:
-    keys = ("actions", "notActions", "dataActions", "notDataActions")
-    allowed, left_out, data, left_out_data = (tuple(str(one) for one in body.get(key) or ()) for key in keys)
-    return Grant(allowed, left_out, data, left_out_data)
+    allowed, left_out = (tuple(str(one) for one in body.get(key) or ()) for key in ("actions", "notActions"))
+    return Grant(allowed, left_out)
 
 
 def _claims(token: str) -> Mapping[str, Any]:

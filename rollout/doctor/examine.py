@@ -35,6 +35,7 @@ def examine(
     case, unread = _case(context, policy.at(target), target, place, Access(context.arm).caller(), model_name)
     since = now - logs.WINDOW
     versions, newest = model.versions(case)
+    of_region = mend.role(case.caller, mend.READER, f"/subscriptions/{target.subscription_id}")
     groups: list[tuple[str, Callable[[], Iterable[Check]], bool]] = [
         ("endpoint", lambda: unread or endpoint.there(case), True),
         ("traffic", lambda: endpoint.startable(case), True),
@@ -55,7 +56,9 @@ def examine(
             ("request ids", lambda: logs.request_ids(case, since, now), False),
         ]
     groups.append(("alerts", lambda: alerts.reach_us(case), False))
-    return tuple(check for name, run, needed in groups for check in made(name, run, needed=needed))
+    return tuple(
+        check for name, run, needed in groups for check in made(name, run, "" if needed else of_region, needed=needed)
+    )
 
 
 def _has_logs(case: Case) -> bool:

@@ -55,7 +55,7 @@ def sent(case: Case) -> tuple[Check, ...]:
     if not [one for one in ONLINE_CATEGORIES if not any(setting.sends(one) for setting in (*there, *unsure))]:
         seen = ", ".join(sorted(setting.workspace for setting in unsure))
         text = f"logs go to {seen}, which may not be read: nobody can tell whether it is workspace {wanted}"
-        return (doubtful(SETTING, text, mend.role(case.caller, mend.LOGS_READER, unsure[0].workspace)),)
+        return (doubtful(SETTING, text, mend.role(case.caller, mend.READER, unsure[0].workspace)),)
     elsewhere = sorted({setting.workspace for setting in found} - {setting.workspace for setting in there})
     text = f"{', '.join(missing)} do not go to workspace {wanted}"
     return (bad(SETTING, f"{text}; they go to {', '.join(elsewhere)}" if elsewhere else text, make),)

@@ -13,8 +13,8 @@ from policy.model import Target
 
 NAME = "understudy"
 SCIENTIST, READER, MONITORING_READER = "AzureML Data Scientist", "Reader", "Monitoring Reader"
-LOGS_READER, REGISTRY_USER = "Log Analytics Reader", "AzureML Registry User"
-BLOBS, QUEUES = "Storage Blob Data Contributor", "Storage Queue Data Contributor"
+LOGS_READER, REGISTRY_USER = "Log Analytics Data Reader", "AzureML Registry User"
+BLOBS, QUEUES = "Storage Blob Data Owner", "Storage Queue Data Contributor"
 LOG_WORKSPACES = "az monitor log-analytics workspace list --query '[].{name:name, id:customerId}' -o table"
 AUTOSCALE = "Understudy autoscale"
 """No role of Azure's own gives autoscale settings and not much more: this one is made on the way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cloud.access import Grant, lacking
+from cloud.access import lacking
 from cloud.errors import NotFound, Permanent
 from policy.model import Smoke
 from rollout.doctor import mend
@@ -13,8 +13,8 @@ from rollout.doctor.finding import Check, bad, doubtful, good
 
 ML = "Microsoft.MachineLearningServices/workspaces"
 INSIGHTS = "Microsoft.Insights"
-SCORE = f"{ML}/onlineEndpoints/score/action"
-_KEYS = {"key": "listKeys/action", "amltoken": "token/action"}
+_TO_SCORE = {"key": "listKeys/action", "amltoken": "token/action", "aadtoken": "score/action"}
+"""What sending a request takes, by the way an endpoint is called."""
 
 
 def on_endpoint(case: Case) -> tuple[Check, ...]:
@@ -23,17 +23,16 @@ def on_endpoint(case: Case) -> tuple[Check, ...]:
     verbs = ["read", "write", "deployments/read", "deployments/write", "deployments/delete"]
     mode = _auth_mode(case)
     smoke = not case.place.batch and any(isinstance(step, Smoke) for step in case.policy.steps)
-    if smoke and mode in _KEYS:
-        verbs.append(_KEYS[mode])
+    if smoke and mode in _TO_SCORE:
+        verbs.append(_TO_SCORE[mode])
     actions = [f"{ML}/{kind}/{verb}" for verb in verbs]
-    data = [SCORE] if smoke and mode == "aadtoken" else []
     give = mend.role(case.caller, mend.SCIENTIST, case.workspace_id)
-    return _compared(case, "rights on the endpoint", case.place.endpoint_id, actions, give, data=data)
+    return _compared(case, "rights on the endpoint", case.place.endpoint_id, actions, give)
 
 
 def on_workspace(case: Case) -> tuple[Check, ...]:
     """Reading models, unless they live in a registry."""
-    actions = [f"{ML}/read"]
+    actions = []
     if case.policy.model.registry is None:
         actions += [f"{ML}/models/read", f"{ML}/models/versions/read"]
     if case.place.batch:
@@ -46,7 +45,8 @@ def on_group(case: Case) -> tuple[Check, ...]:
     """Autoscale settings, which are carried from the old deployment to the new one, and metrics."""
     if case.place.batch:
         return ()
-    settings = [f"{INSIGHTS}/autoscaleSettings/{verb}" for verb in ("read", "write", "delete")]
+    verbs = ("read", "write", "delete") if _scaled(case) else ("read",)
+    settings = [f"{INSIGHTS}/autoscaleSettings/{verb}" for verb in verbs]
     metrics = [f"{INSIGHTS}/metrics/read"]
     give = mend.autoscale_role(case.caller, case.group_id)
     show = mend.role(case.caller, mend.MONITORING_READER, case.group_id)
@@ -63,9 +63,10 @@ def _compared(
     actions: Sequence[str],
     give: str,
     *,
-    data: Sequence[str] = (),
     required: bool = True,
 ) -> tuple[Check, ...]:
+    if not actions:
+        return ()
     try:
         grants = case.access.grants(scope)
     except NotFound:
@@ -74,15 +75,23 @@ def _compared(
         # That the list is closed to us says nothing about the rights in it.
         read = mend.role(case.caller, mend.READER, case.group_id)
         return (doubtful(name, f"they cannot be listed: {error}", read),)
-    missing = _missing(grants, actions, data)
+    missing = lacking(grants, actions)
     if not missing:
-        return (good(name, f"{len(actions) + len(data)} actions allowed to {case.caller.name or 'the caller'}"),)
+        return (good(name, f"{len(actions)} actions allowed to {case.caller.name or 'the caller'}"),)
     text = f"{case.caller.name or 'the caller'} lacks {', '.join(missing)}"
     return (bad(name, text, give) if required else doubtful(name, text, give),)
 
 
-def _missing(grants: Sequence[Grant], actions: Sequence[str], data: Sequence[str]) -> tuple[str, ...]:
-    return (*lacking(grants, actions), *lacking(grants, data, data=True))
+def _scaled(case: Case) -> bool:
+    """Whether there are autoscale settings that a rollout would have to copy."""
+    if case.live is None:
+        return False
+    try:
+        return any(
+            one.enabled for one in case.context.autoscale.of(f"{case.place.endpoint_id}/deployments/{case.live.name}")
+        )
+    except Permanent:
+        return False  # that they cannot be read is another check's to say
 
 
 def _auth_mode(case: Case) -> str:

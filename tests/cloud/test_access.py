@@ -13,10 +13,9 @@ from cloud.access import Access, Caller, Grant, lacking
 from cloud.arm import Arm
 
 ML = "Microsoft.MachineLearningServices/workspaces"
-SCIENTIST = Grant((f"{ML}/*/read", f"{ML}/*/write", f"{ML}/*/action"), (f"{ML}/computes/*/write",), (), ())
-READER = Grant(("*/read",), (), (), ())
-OWNER = Grant(("*",), (), (), ())
-NO_DATA = Grant(("*",), (), (f"{ML}/onlineEndpoints/score/action",), ())
+SCIENTIST = Grant((f"{ML}/*/read", f"{ML}/*/write", f"{ML}/*/action"), (f"{ML}/computes/*/write",))
+READER = Grant(("*/read",))
+OWNER = Grant(("*",))
 
 
 @pytest.mark.parametrize(
@@ -38,12 +37,6 @@ def test_an_action_is_allowed_when_any_one_role_allows_it(
     grants: tuple[Grant, ...], action: str, allowed: bool
 ) -> None:
     assert lacking(grants, [action]) == (() if allowed else (action,))
-
-
-def test_scoring_with_entra_is_a_data_action_that_no_star_of_actions_gives() -> None:
-    action = f"{ML}/onlineEndpoints/score/action"
-    assert lacking([OWNER], [action], data=True) == (action,)
-    assert lacking([NO_DATA], [action], data=True) == ()
 
 
 class Token:

@@ -101,7 +101,7 @@ def test_rights_that_may_not_be_listed_say_nothing_about_the_rights(
 @pytest.mark.parametrize(
     ("variable", "check", "role"),
     [
-        ("UNDERSTUDY_BLOB_URL", "storage: blobs", "Storage Blob Data Contributor"),
+        ("UNDERSTUDY_BLOB_URL", "storage: blobs", "Storage Blob Data Owner"),
         ("UNDERSTUDY_QUEUE_URL", "storage: queues", "Storage Queue Data Contributor"),
     ],
 )
@@ -129,6 +129,25 @@ def test_an_endpoint_of_the_other_kind_is_told(patient: Patient, capsys: Out) ->
     assert told.status == 1
     assert told.of("endpoint")[1].endswith("but one of kind online")
     assert told.of("endpoint")[2] == "write `kind: online` for target local"
+
+
+def test_a_batch_endpoint_is_asked_for_what_batch_endpoints_have(patient: Patient, capsys: Out) -> None:
+    name = new_name("batch")
+    made = patient.cloud.call(
+        "PUT",
+        f"{patient.cloud.workspace_id}/batchEndpoints/{name}",
+        {"location": "westeurope", "properties": {"authMode": "aadToken"}},
+    )
+    assert patient.cloud.ended(made)["status"] == "Succeeded"
+    sample = "    sample: azureml://datastores/workspaceblobstore/paths/sample"
+
+    told = patient.ask(
+        capsys, endpoint=name, kind="batch", more_target=sample, deployment="{batch: {compute: cpu-cluster}}"
+    )
+
+    assert (told.status, told.failing) == (0, set())
+    assert not {"diagnostic setting", "query requests.kql", "quota", "request ids"} & set(told.checks)
+    assert told.of("first version")[0] == "ok"
 
 
 def test_a_split_that_no_rollout_starts_from_is_told_unless_the_policy_adopts_it(patient: Patient, capsys: Out) -> None:
@@ -196,6 +215,27 @@ def test_autoscale_settings_that_cannot_be_read_fail(patient: Patient, orders: O
     assert patient.ask(capsys).failing == {"autoscale"}
 
 
+def test_the_right_to_copy_autoscale_settings_is_needed_where_there_are_some(
+    patient: Patient, orders: Orders, capsys: Out
+) -> None:
+    fault = {"match": "/resourceGroups/[^/]+$", "actions": ["*/autoscaleSettings/write"]}
+    orders.give("role.missing", **fault)
+    assert patient.ask(capsys).failing == set()
+
+    group = patient.path.split("/providers/")[0]
+    setting = f"{group}/providers/Microsoft.Insights/autoscaleSettings/{new_name('scale')}"
+    profiles = [{"name": "always", "capacity": {"minimum": "1", "maximum": "2", "default": "1"}, "rules": []}]
+    properties = {"enabled": True, "targetResourceUri": f"{patient.path}/deployments/blue", "profiles": profiles}
+    assert patient.cloud.call("PUT", setting, {"location": "westeurope", "properties": properties}).ok
+    orders.clear()
+    orders.give("role.missing", **fault)
+    told = patient.ask(capsys)
+    patient.cloud.call("DELETE", setting)
+
+    assert told.failing == {"rights on autoscale settings"}
+    assert "carried to the new deployment" in told.of("autoscale")[1]
+
+
 def settings_of(patient: Patient, name: str) -> str:
     """The address of a diagnostic setting of the endpoint."""
     return f"{patient.path}/providers/Microsoft.Insights/diagnosticSettings/{name}"
@@ -258,7 +298,7 @@ def test_a_workspace_that_may_not_be_queried_fails_with_the_role(patient: Patien
     orders.give("http", match="POST /v1/workspaces/", times=9, status=403, body=body)
     told = patient.ask(capsys)
     assert told.failing == {"query requests.kql"}
-    assert "--role 'Log Analytics Reader'" in told.of("query requests.kql")[2]
+    assert "--role 'Log Analytics Data Reader'" in told.of("query requests.kql")[2]
 
 
 def test_a_workspace_that_does_not_exist_fails(patient: Patient, capsys: Out) -> None:
