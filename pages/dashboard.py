@@ -53,6 +53,14 @@ class EvidenceView:
 
 
 @dataclass(frozen=True)
+class QueryView:
+    """A query behind the evidence; the link opens it in Azure's portal."""
+
+    name: str
+    link: str
+
+
+@dataclass(frozen=True)
 class HistoryView:
     """One line of a rollout's history."""
 
@@ -92,6 +100,9 @@ class RolloutView:
     since: str
     next_look: str
     history: Sequence[HistoryView]
+    window: str = ""
+    """The time that the evidence is of."""
+    queries: Sequence[QueryView] = ()
 
     @property
     def path(self) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pages.dashboard import AlertView, DashboardView, DriftView, EvidenceView, FreezeView, HistoryView, RolloutView
+from pages.dashboard import (
+    AlertView,
+    DashboardView,
+    DriftView,
+    EvidenceView,
+    FreezeView,
+    HistoryView,
+    QueryView,
+    RolloutView,
+)
 
 Json = Mapping[str, Any]
 _FREEZE = ("id", "scope", "owner", "reason", "until")
@@ -32,6 +41,7 @@ def dashboard_view(
 
 
 def _rollout(raw: Json) -> RolloutView:
+    basis = raw.get("basis")
     return RolloutView(
         policy=raw["policy"],
         target=raw["target"],
@@ -50,6 +60,8 @@ def _rollout(raw: Json) -> RolloutView:
         evidence=[EvidenceView(one["gate"], one["outcome"], one["text"]) for one in raw["evidence"]],
         since=raw["entered"],
         next_look=raw["next_look"] or "",
+        window=f"{basis['since']} to {basis['until']}, from {basis['source'].replace('_', ' ')}" if basis else "",
+        queries=[QueryView(one["name"], one["link"]) for one in basis["queries"]] if basis else (),
         history=[HistoryView(one["at"], one["phase"], one["text"]) for one in raw["history"]],
     )
 

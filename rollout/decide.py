@@ -22,7 +22,7 @@ from rollout.observation import AlertItem, CommandItem, Observation, VersionSeen
 from rollout.observing import in_mode, marked
 from rollout.phases import Flag, Phase
 from rollout.place import Place
-from rollout.record import Record, Tried
+from rollout.record import Basis, Record, Tried
 from rollout.returning import harm_while_returning
 from rollout.rollback import go_back, rolling_back, superseded_in_service
 from rollout.sample import with_jobs
@@ -132,7 +132,9 @@ def _measured(look: Look, verdict: Verdict | None) -> Record:
     """The record with the findings, and with the time at which evidence was last read."""
     record = look.record
     if verdict is not None:
-        return replace(record, evidence=verdict.measured, evidence_at=look.now)
+        read = look.seen.evidence
+        basis = Basis(read.since, read.until, read.source, read.queries) if read is not None else None
+        return replace(record, evidence=verdict.measured, basis=basis, evidence_at=look.now)
     late = look.now - record.next_look if record.next_look else timedelta()
     seen = record.evidence_at or record.since
     if seen is not None and late >= BLIND_WITHIN:

@@ -19,6 +19,7 @@ from typing import Any
 from cloud.kql import render
 from cloud.logs import Logs
 from cloud.metrics import Metrics
+from rollout.record import Query
 from rollout.verdict import Arm, Evidence
 
 QUERIES = Path(__file__).parent / "queries"
@@ -49,6 +50,7 @@ class EvidenceReader:
         self._logs, self._metrics = logs, metrics
         self._workspace_id, self._endpoint_id, self._region = workspace_id, endpoint_id, region
         self._between = between
+        self._asked = dict[str, Query]()
 
     def read(
         self,
@@ -80,6 +82,7 @@ class EvidenceReader:
             pairs=pairs,
             agreed=agreed,
             source=source,
+            queries=tuple(self._asked.values()),
         )
 
     def _arms(self, since: datetime, until: datetime) -> dict[str, Arm]:
@@ -122,6 +125,8 @@ class EvidenceReader:
 
     def _run(self, query: str, since: datetime, until: datetime, **values: str | float) -> list[dict[str, Any]]:
         self._between()
+        kept = render(QUERIES / query, resource=self._endpoint_id, **values)
+        self._asked[query] = Query(query, self._endpoint_id, kept)
         kql = render(QUERIES / query, resource=self._endpoint_id, since=since, until=until, **values)
         return self._logs.query(self._workspace_id, kql, since, until, timeout=QUERY_SECONDS)
 

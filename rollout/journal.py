@@ -23,7 +23,7 @@ from rollout.decision import Decision
 from rollout.observation import Observation
 from rollout.patch import Json, applied, difference
 from rollout.phases import Phase
-from rollout.record import Journal, Record, to_json
+from rollout.record import Journal, Record
 
 BLOCK = 10
 """Lines in a block. An append blob takes 50,000 blocks: half a year of looks, 30 s apart."""
@@ -70,11 +70,11 @@ def answer(before: Record | None, decision: Decision) -> Json:
     told: Json = {"record": difference(old, plain(decision.record))}
     entries = before.entries if before is not None and same else ()
     grown = decision.record.entries[: len(entries)] == entries
-    said = [encoded(entry) for entry in decision.record.entries[len(entries) if grown else 0 :]]
+    said = [encoded(entry, whole=False) for entry in decision.record.entries[len(entries) if grown else 0 :]]
     if said:
         told["said" if grown else "history"] = said
     if decision.actions:
-        told["did"] = [{"action": type(one).__name__, **encoded(one)} for one in decision.actions]
+        told["did"] = [{"action": type(one).__name__, **encoded(one, whole=False)} for one in decision.actions]
     return told
 
 
@@ -102,8 +102,11 @@ def told_of(record: Record, outcome: Outcome, now: datetime, pace: timedelta) ->
 
 
 def plain(record: Record) -> Json:
-    """The record as far as decisions are about it, without its history."""
-    return {key: value for key, value in to_json(record).items() if key not in UNTOLD}
+    """The record as far as decisions are about it, without its history.
+
+    What has its default is left out, so that the line is the same when a later build knows of more.
+    """
+    return {key: value for key, value in encoded(record, whole=False).items() if key not in UNTOLD}
 
 
 def is_block(journal: Journal) -> bool:

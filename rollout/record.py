@@ -90,11 +90,38 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Measured:
-    """A finding of the last verdict, kept for the reader: gate, outcome, numbers in words."""
+    """A finding of the last verdict, kept for the reader: gate, outcome, numbers in words and by themselves."""
 
     gate: str
     outcome: str
     text: str
+    value: float | None = None
+    """What was measured: the rise of the error rate, the ratio of the latencies, the share of equal answers."""
+    harm: float | None = None
+    """The value from which on it is harm."""
+    safe: float | None = None
+    """The value up to which (agreement: from which on) it is safe."""
+    n: int = 0
+    """Requests, or pairs of answers, that it rests on."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query that evidence was read with: its file, the resource it ran on, its text without the window's lines."""
+
+    name: str
+    resource: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the last verdict rests on: the window, where the numbers are from, and the queries."""
+
+    since: datetime
+    until: datetime
+    source: str
+    queries: tuple[Query, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -177,6 +204,8 @@ class Record:
     """The present step was passed by an alert or a person."""
     reasons: tuple[str, ...] = ()
     evidence: tuple[Measured, ...] = ()
+    basis: Basis | None = None
+    """What `evidence` was judged on."""
     outcome: Phase = Phase.ROLLED_BACK
     """What a rollback in progress ends as: rolled_back, failed or superseded."""
     harm_seen: datetime | None = None

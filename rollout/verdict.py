@@ -7,12 +7,13 @@ take a plain gate's place without anybody else noticing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from policy.gates import Agreement, Gates, LatencyRatio, Rise
-from rollout.record import Measured
+from rollout.record import Measured, Query
 
 FEWEST_FOR_SLOW = 100
 """A p95 of fewer requests rests on less than five of them: too few to call a version harmful."""
@@ -52,6 +53,8 @@ class Evidence:
     source: str = "log_analytics"
     said: str = ""
     """What is wrong with the candidate beyond the counts, in words."""
+    queries: tuple[Query, ...] = ()
+    """What the numbers were read with."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,10 @@ class Finding:
     gate: str
     outcome: Outcome
     text: str
+    value: float | None = None
+    harm: float | None = None
+    safe: float | None = None
+    n: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class Verdict:
     @property
     def measured(self) -> tuple[Measured, ...]:
         """All findings, as the record keeps them."""
-        return tuple(Measured(f.gate, f.outcome.value, f.text) for f in self.findings)
+        return tuple(Measured(f.gate, f.outcome.value, f.text, f.value, f.harm, f.safe, f.n) for f in self.findings)
 
 
 def judge(gates: Gates, evidence: Evidence | None, *, shadow: bool) -> Verdict:
@@ -120,12 +127,16 @@ def _error_rate(gate: Rise, fewest: int, evidence: Evidence) -> Finding:
         f"{candidate.errors} of {candidate.requests} failed ({rate:.2%}), live {live.errors} of {live.requests}"
         f" ({base:.2%}); harm above a rise of {gate.safe:.2%}, safe up to {gate.harm:.2%}"
     )
+
+    def measured(outcome: Outcome) -> Finding:
+        return Finding("error_rate", outcome, text, rate - base, gate.safe, gate.harm, candidate.requests)
+
     if rate - base > gate.safe and candidate.errors >= FEWEST_HARMFUL_ERRORS:
-        return Finding("error_rate", Outcome.HARM, text)
+        return measured(Outcome.HARM)
     if live.requests < fewest:
         # Harm needs no company; "as good as live" does.
         return _few("error_rate", live.requests, fewest, of="live ")
-    return Finding("error_rate", Outcome.SAFE if rate - base <= gate.harm else Outcome.UNKNOWN, text)
+    return measured(Outcome.SAFE if rate - base <= gate.harm else Outcome.UNKNOWN)
 
 
 def _latency(gate: LatencyRatio, fewest: int, evidence: Evidence) -> Finding:
@@ -141,11 +152,16 @@ def _latency(gate: LatencyRatio, fewest: int, evidence: Evidence) -> Finding:
         f"p95 {candidate.p95_ms:.0f} ms, live {live.p95_ms:.0f} ms (x {ratio:.2f}); harm above x {gate.safe:.2f},"
         f" safe up to x {gate.harm:.2f} or a rise of {gate.floor.total_seconds() * 1000:.0f} ms"
     )
+    value = ratio if math.isfinite(ratio) else None
+
+    def measured(outcome: Outcome) -> Finding:
+        return Finding("latency_p95", outcome, text, value, gate.safe, gate.harm, fewer)
+
     if small or ratio <= gate.harm:
-        return Finding("latency_p95", Outcome.SAFE, text)
+        return measured(Outcome.SAFE)
     # Written so that NaN, which compares false with everything, can never become safe or harm.
     slow = ratio > gate.safe and fewer >= FEWEST_FOR_SLOW
-    return Finding("latency_p95", Outcome.HARM if slow else Outcome.UNKNOWN, text)
+    return measured(Outcome.HARM if slow else Outcome.UNKNOWN)
 
 
 def _agreement(gate: Agreement, fewest: int, evidence: Evidence) -> Finding:
@@ -156,11 +172,11 @@ def _agreement(gate: Agreement, fewest: int, evidence: Evidence) -> Finding:
         f"{evidence.agreed} of {evidence.pairs} mirrored requests had the same answer ({share:.1%});"
         f" harm below {gate.harm:.1%}, safe from {gate.safe:.1%}"
     )
-    if share < gate.harm:
-        return Finding("agreement", Outcome.HARM, text)
-    return Finding("agreement", Outcome.SAFE if share >= gate.safe else Outcome.UNKNOWN, text)
+    unharmed = Outcome.SAFE if share >= gate.safe else Outcome.UNKNOWN
+    outcome = Outcome.HARM if share < gate.harm else unharmed
+    return Finding("agreement", outcome, text, share, gate.harm, gate.safe, evidence.pairs)
 
 
 def _few(gate: str, seen: int, wanted: int, *, of: str = "") -> Finding:
     text = f"{seen} of at least {wanted} {of}requests seen, {wanted - seen} more needed"
-    return Finding(gate, Outcome.UNKNOWN, text)
+    return Finding(gate, Outcome.UNKNOWN, text, n=seen)

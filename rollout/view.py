@@ -6,6 +6,7 @@ from typing import Any
 
 from policy.load import load
 from policy.problems import PolicyError
+from rollout.basis import shown
 from rollout.record import Record, to_json
 
 
@@ -31,7 +32,8 @@ def summary(record: Record) -> dict[str, Any]:
 def detail(record: Record) -> dict[str, Any]:
     """One rollout, with its history."""
     full = to_json(record)
-    return summary(record) | {key: full[key] for key in ("history", "number", "holds", "leftovers", "model_id")}
+    told = summary(record) | {key: full[key] for key in ("history", "number", "holds", "leftovers", "model_id")}
+    return told | {"basis": shown(record.basis) if record.basis is not None and record.evidence else None}
 
 
 def _step_name(record: Record) -> str | None:

@@ -125,6 +125,14 @@ def test_given_changed_evidence_in_the_file_then_the_replay_shows_it() -> None:
     assert "4 of 1000 failed" in last.difference
 
 
+def test_a_file_of_an_older_build_which_knew_less_of_a_record_replays() -> None:
+    """A line has nothing that is at its default, so that a field that is new today was not missing then."""
+    record = canary_file()["looks"][0]["record"]
+
+    assert record["phase"] == "deploying"
+    assert not {"mirror", "harm_seen", "refused", "evidence", "basis", "blocked_seconds"} & set(record)
+
+
 def test_a_line_that_was_appended_twice_is_taken_once() -> None:
     file = canary_file()
     file["looks"][3:3] = file["looks"][1:3]
