@@ -56,15 +56,16 @@ def tagged(world: World, site: Site, version: str, **tags: str) -> None:
 
 
 def logs_that_answer_nothing_or_a_part_hold_the_step_and_promote_nothing(world: World) -> None:
-    site = world.live_site(steps=(SHADOW, CANARY, FULL))
-    orders = Orders(world.env["LOCALCLOUD_URL"], verify=world.env["LOCALCLOUD_CA"])
-    faults = [orders.give(kind, match=site.endpoint, times=1) for kind in UNREADABLE]
+    site = world.live_site(steps=(SHADOW.replace("at_least: 1s", "at_least: 6s"), CANARY, FULL))
+    orders, faults = Orders(world.env["LOCALCLOUD_URL"], verify=world.env["LOCALCLOUD_CA"]), list[int]()
 
     def struck(at_least: int) -> bool:
         return sum(len(orders.struck(fault)) for fault in faults) >= at_least
 
     with site.clients():
         site.register("2")
+        site.wait_for("shadow", version="2")
+        faults += [orders.give(kind, match=site.endpoint, times=1) for kind in UNREADABLE]
         for count in range(1, len(UNREADABLE)):
             wait_until(partial(struck, count), seconds=60, told=lambda: str(site.rollout()))
             assert site.split()[0] == {"1": 100}
