@@ -17,7 +17,9 @@ from policy.gates import Gates
 from rollout.endpoint import EndpointSeen
 from rollout.phases import Flag, Phase
 from rollout.record import Record
+from rollout.transitions import announced
 from rollout.verdict import Arm, Evidence, Outcome, judge
+from tests.rollout.happenings import HAPPENINGS, settled
 from tests.rollout.journey import DAY, HOUR, UNDER_WAY, in_full
 from tests.rollout.world import (
     HARM,
@@ -172,3 +174,20 @@ def test_a_write_that_succeeds_without_effect_begins_no_step_and_is_made_again(p
 
     assert loop.record is not None
     assert loop.record.since == loop.now
+
+
+# 12: rollouts failed and nobody was told, or not why (fluxcd/flagger#1663, argoproj/argo-rollouts#404).
+
+IN_FLIGHT = ("start", "creating", *UNDER_WAY, "first", "testing", "back")
+
+
+@pytest.mark.parametrize("what", HAPPENINGS)
+def test_whatever_ends_a_rollout_an_event_tells_why(what: str) -> None:
+    for column in IN_FLIGHT:
+        given = HAPPENINGS[what](settled("approval" if column == Phase.AWAITING_APPROVAL else str(column)))
+        after = decided(given.record, given.world, **given.seen).record
+        *_, told = announced(given.record, after, NOW).outbox.events or [None]
+        if after.terminal:
+            assert told is not None, column
+            assert (told.data["phase"], told.data["reasons"]) == (after.phase, list(after.reasons)), column
+            assert after.phase is Phase.DONE or told.severity in ("warning", "error"), column
