@@ -28,6 +28,8 @@ from rollout.view import detail
 UNMATCHED = "unmatched"
 """The inbox of alerts that name no endpoint of ours."""
 BAD_INPUT = "inbox-bad"
+EARLIER = 10
+"""How many finished rollouts of an endpoint its door lists."""
 SHOWN = 20
 """How many unmatched alerts the page shows."""
 
@@ -216,7 +218,7 @@ def one_record(context: Context, policy: str, target: str, endpoint: str) -> Ans
     kept = context.store.load(policy, target, endpoint.lower())
     if kept is None:
         return Answer(404, {"error": f"there never was a rollout at {policy}/{target}/{endpoint}"})
-    return Answer(200, detail(kept.record))
+    return Answer(200, detail(kept.record) | {"earlier": context.store.earlier(kept.record, EARLIER)})
 
 
 def unmatched(context: Context) -> list[dict[str, Any]]:

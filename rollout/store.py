@@ -86,7 +86,30 @@ class Store:
         if self._blobs.size(HISTORY, name) is not None:
             return
         with suppress(Conflict):  # made meanwhile by somebody else
-            self._blobs.write(HISTORY, name, archived(self._blobs, record), absent=True, content_type=JSON_TYPE)
+            self._blobs.write(
+                HISTORY,
+                name,
+                archived(self._blobs, record),
+                absent=True,
+                metadata={
+                    "kind": record.kind,
+                    "version": record.version,
+                    "phase": record.phase.value,
+                    "started": stamp(record.started),
+                    "ended": stamp(record.entered),
+                },
+                content_type=JSON_TYPE,
+            )
+
+    def earlier(self, record: Record, count: int) -> list[dict[str, Any]]:
+        """The newest finished rollouts of the endpoint besides this one, newest first, from one listing."""
+        prefix = f"{record.policy}/{record.target}/{record.endpoint}/"
+        found = list[dict[str, Any]]()
+        for blob in self._blobs.list(HISTORY, prefix):
+            number = blob.name.removeprefix(prefix).removesuffix(".json")
+            if number.isdigit() and int(number) != record.number:
+                found.append({"number": int(number), "blob": f"{HISTORY}/{blob.name}", **blob.metadata})
+        return sorted(found, key=lambda one: -int(one["number"]))[:count]
 
     def flushed(self, record: Record) -> Record:
         """The record with the lines of its journal moved to the history, or as it is where that fails."""

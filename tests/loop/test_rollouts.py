@@ -32,6 +32,7 @@ def a_first_version_gets_all_traffic_and_the_next_replaces_it_step_by_step_witho
     assert not clients.failures
     assert "deploying" in site.replayed(1)
     assert "retiring" in site.replayed(2)
+    assert [(one["number"], one["version"], one["phase"]) for one in site.now()["earlier"]] == [(1, "1", "done")]
 
 
 def of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_another(world: World) -> None:

@@ -90,6 +90,21 @@ def test_an_append_at_another_place_is_a_conflict(cloud: AnalysisCloud, record: 
     assert cloud.blobs.append("history", record.endpoint, b"two", position=3) == 6
 
 
+def test_the_finished_rollouts_of_an_endpoint_are_listed_newest_first_without_the_present_one(
+    cloud: AnalysisCloud, record: Record
+) -> None:
+    store = Store(cloud.blobs)
+    for number in (1, 2, 9, 10, 11):
+        store.archive(replace(record, number=number, version=str(number)))
+        store.archive_log(replace(record, number=number), "gone", "its log")
+    found = store.earlier(replace(record, number=11), 3)
+
+    assert [one["number"] for one in found] == [10, 9, 2]
+    assert (found[0]["version"], found[0]["phase"], found[0]["kind"]) == ("10", "done", "rollout")
+    assert found[0]["blob"] == f"history/credit/production/{record.endpoint}/10.json"
+    assert found[0]["ended"] == "2026-05-04T11:50:00.000000Z"
+
+
 def test_a_finished_rollouts_file_has_the_record_and_every_look_and_is_made_once(
     cloud: AnalysisCloud, record: Record
 ) -> None:
