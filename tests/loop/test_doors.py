@@ -23,7 +23,14 @@ ROLLOUT: Mapping[str, Any] = {
 }  # fmt: skip
 """contracts.md, "Doors"."""
 BESIDES: Mapping[str, Any] = {"started": TEXT, "entered": TEXT, "since": MAYBE}
-WITH_HISTORY: Mapping[str, Any] = {"history": LIST, "number": WHOLE, "holds": LIST, "leftovers": LIST, "model_id": TEXT}
+WITH_HISTORY: Mapping[str, Any] = {
+    "history": LIST, "number": WHOLE, "holds": LIST, "leftovers": LIST, "model_id": TEXT, "earlier": LIST,
+    "basis": (dict, type(None)),
+}  # fmt: skip
+NUMBER = (int, float, type(None))
+FINDING: Mapping[str, Any] = {
+    "gate": TEXT, "outcome": TEXT, "text": TEXT, "value": NUMBER, "harm": NUMBER, "safe": NUMBER, "n": WHOLE,
+}  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -62,7 +69,7 @@ def test_one_rollout_has_its_history_and_its_times_are_utc(world: World, site: S
     for entry in rollout["history"]:
         assert_shape(entry, {"at": TEXT, "phase": TEXT, "cause": TEXT, "text": TEXT})
     for finding in rollout["evidence"]:
-        assert_shape(finding, {"gate": TEXT, "outcome": TEXT, "text": TEXT})
+        assert_shape(finding, FINDING)
         assert finding["outcome"] in ("harm", "safe", "unknown")
     times = [rollout["started"], rollout["entered"], rollout["since"], rollout["next_look"]]
     assert all(TIME.fullmatch(one) for one in [*times, *(entry["at"] for entry in rollout["history"])])
