@@ -7,8 +7,10 @@ from azure.identity import ManagedIdentityCredential
 
 from localcloud.monitor.diagnostics import GIVEN
 from tests.localcloud.orders import Orders
+from tests.loop import stories
 from tests.loop.policies import FULL, RETIRE, SLOW_CANARY
 from tests.loop.site import Site
+from tests.loop.stories import Story, Told
 from tests.loop.world import World
 
 STEPS = (SLOW_CANARY, FULL, RETIRE)
@@ -33,6 +35,11 @@ def arm(world: World, site: Site, method: str, body: object = None) -> requests.
     )
 
 
+def forget(world: World, fault: int) -> None:
+    """The fault is over; those of the other stories stay."""
+    requests.delete(f"{world.env['LOCALCLOUD_URL']}/localcloud/faults/{fault}", timeout=5).raise_for_status()
+
+
 def setting(world: World) -> object:
     """A setting that sends everything."""
     of = world.stack.settings
@@ -41,7 +48,7 @@ def setting(world: World) -> object:
     return {"properties": {"workspaceId": workspace, "logs": [{"categoryGroup": "allLogs", "enabled": True}]}}
 
 
-def test_a_rollout_waits_for_its_logs_and_begins_when_somebody_sends_them(world: World) -> None:
+def a_rollout_waits_for_its_logs_and_begins_when_somebody_sends_them(world: World) -> None:
     site = world.live_site(steps=STEPS)
     without_logs(world, site)
     with site.clients() as clients:
@@ -56,25 +63,22 @@ def test_a_rollout_waits_for_its_logs_and_begins_when_somebody_sends_them(world:
     assert not clients.failures
 
 
-def test_a_missing_right_holds_the_start_until_somebody_gives_it_and_says_retry(world: World) -> None:
+def a_missing_right_holds_the_start_until_somebody_gives_it_and_says_retry(world: World) -> None:
     site, orders = world.live_site(steps=STEPS), Orders(world.env["LOCALCLOUD_URL"])
     number = orders.give("role.missing", match=f"/{site.endpoint}$", times=10_000, actions=["*/deployments/write"])
-    try:
-        with site.clients() as clients:
-            site.register("2")
-            held = site.wait_for_reason("rights on the endpoint")
-            assert "lacks Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write" in str(held)
-            assert "--role 'AzureML Data Scientist'" in held["reasons"][0]
+    with site.clients() as clients:
+        site.register("2")
+        held = site.wait_for_reason("rights on the endpoint")
+        assert "lacks Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write" in str(held)
+        assert "--role 'AzureML Data Scientist'" in held["reasons"][0]
 
-            requests.delete(f"{world.env['LOCALCLOUD_URL']}/localcloud/faults/{number}", timeout=5).raise_for_status()
-            assert site.command("retry").status_code == 202
-            site.wait_for("done", version="2")
-        assert not clients.failures
-    finally:
-        orders.clear()
+        forget(world, number)
+        assert site.command("retry").status_code == 202
+        site.wait_for("done", version="2")
+    assert not clients.failures
 
 
-def test_a_start_asks_for_rights_and_for_settings_once(world: World) -> None:
+def a_start_asks_for_rights_and_for_settings_once(world: World) -> None:
     site, orders = world.live_site(steps=STEPS), Orders(world.env["LOCALCLOUD_URL"])
     seen = [
         orders.give("http", match=f"GET {site.endpoint_id}/providers/{path}", times=100, delay_seconds=0)
@@ -84,4 +88,14 @@ def test_a_start_asks_for_rights_and_for_settings_once(world: World) -> None:
         site.register("2")
         site.wait_for("done", version="2")
     assert [len(orders.struck(number)) for number in seen] == [1, 1]
-    orders.clear()
+    for number in seen:
+        forget(world, number)
+
+
+@stories.of(
+    a_rollout_waits_for_its_logs_and_begins_when_somebody_sends_them,
+    a_missing_right_holds_the_start_until_somebody_gives_it_and_says_retry,
+    a_start_asks_for_rights_and_for_settings_once,
+)
+def test(story: Story, told: Told) -> None:
+    told.to_its_end(story)
