@@ -53,3 +53,6 @@ def _about_keys(policy: Policy) -> Iterator[tuple[Path, str]]:
         yield ("steps",), "no retire: the old deployment stays up, and costs, until somebody deletes it"
     if policy.keep and not retires:
         yield ("keep",), "has no effect without a retire step: nothing is ever deleted"
+    for gate in ("drift", "cost"):
+        if getattr(policy.gates, gate) is not None:
+            yield ("gates", gate), "is read, but nothing is judged by it in this version: no rollout waits for it"

@@ -22,7 +22,7 @@ from localcloud.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-RATE_HEADERS = "arm.rate-headers"
+RATE_HEADERS = web.RequestKey("arm.rate-headers", dict[str, str])
 """Where a request keeps the header that its reply gets (`envelope.ReplyHeaders`)."""
 SUBSCRIPTION_FACTOR = 15
 _HEADER = "x-ms-ratelimit-remaining-subscription-"

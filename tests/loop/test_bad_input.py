@@ -130,7 +130,7 @@ def test_a_command_that_is_wrong_unknown_or_impossible_is_refused_and_says_why(w
 
         for action, words in (
             ("pause", "the rollout is done"),
-            ("approve", "not waiting"),
+            ("approve", "no approval is asked for"),
             ("rollback", "the first version"),
             ("promote", "the rollout is done"),
         ):

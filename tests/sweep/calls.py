@@ -34,7 +34,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Novelty:
-    """Death at the first write that nobody died at yet: known by the rollout's phase, its kind, before or after."""
+    """Death at the first write that nobody died at yet (`sign_of` tells which are the same)."""
 
     died_at: frozenset[str]
 
@@ -73,6 +73,16 @@ def is_write(kind: str) -> bool:
     return not kind.startswith(("GET", "HEAD", "POST log query", "POST metrics")) and "lease" not in kind
 
 
+def sign_of(when: str, phase: str, kind: str) -> str:
+    """What makes a death a new one: of writes to Azure and of the saved record the phase too, of other writes not.
+
+    Before the record is saved nothing has happened, whatever the phase.
+    """
+    azure = not kind.split(" ", 1)[1].startswith(("blob", "queue"))
+    saved = kind == "PUT blob rollouts" and when == "after"
+    return f"{when} {phase}: {kind}" if azure or saved else f"{when} any: {kind}"
+
+
 class Watch:
     """This process's calls from now on, each with the phase that the rollout was last seen in; and its end."""
 
@@ -99,12 +109,12 @@ class Watch:
 
     def _die_if_due(self, call: str, *, after: bool) -> None:
         """End the process here, if here is where it is to end, and leave word of where that was."""
-        name = f"{'after' if after else 'before'} {call}"
-        at = self._kill_at
+        phase, kind = call.split(": ", 1)
+        name, at = sign_of("after" if after else "before", phase, kind), self._kill_at
         if isinstance(at, Point) and (len(self.calls), after) == (at.call, at.after):
             due = True
         else:
-            due = isinstance(at, Novelty) and name not in at.died_at and is_write(call.split(": ", 1)[1])
+            due = isinstance(at, Novelty) and name not in at.died_at and is_write(kind)
         if due:
             self._epitaph.write_text(name)
             os._exit(KILLED)
