@@ -88,7 +88,7 @@ class Blobs:
                     properties.etag,
                     properties.creation_time,
                     properties.last_modified,
-                    dict(properties.metadata or {}),
+                    _texts(properties.metadata),
                 )
         except NotFound:
             return None
@@ -174,7 +174,7 @@ class Blobs:
                 pages = self._service().get_container_client(container).list_blobs(prefix, include=["metadata"])
                 for one in pages:
                     yield Listed(
-                        one.name, one.etag, one.creation_time, one.last_modified, dict(one.metadata or {}), one.size
+                        one.name, one.etag, one.creation_time, one.last_modified, _texts(one.metadata), one.size
                     )
         except NotFound:
             return
@@ -253,3 +253,8 @@ def _conditions(etag: str | None, absent: bool) -> dict[str, Any]:
     if etag is not None:
         return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
     return {}
+
+
+def _texts(metadata: Mapping[str, str | None] | None) -> dict[str, str]:
+    """Metadata as it was written: a listing gives an empty value as None."""
+    return {name: value or "" for name, value in (metadata or {}).items()}
