@@ -24,6 +24,7 @@ from rollout.decision import (
     SetTraffic,
     StartJob,
 )
+from rollout.inbox import stops
 from rollout.observe import Seen
 from rollout.place import Place
 from rollout.record import Record
@@ -58,7 +59,7 @@ def act(
     for action in actions:
         try:
             renew()
-            if _last_word(action) and context.store.unread(place, record).items:
+            if _last_word(action) and stops(context.store.unread(place, record).items):
                 return Outcome(blocked=True)
             if isinstance(action, CreateDeployment):
                 doubtful = _create(context, place, policy, seen, action)

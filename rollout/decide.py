@@ -91,7 +91,8 @@ def _taken_in(record: Record, seen: Observation, now: datetime) -> Record:
         record = _commanded(record.noted(now, "command", text), command)
     for trouble in (*seen.trouble, *seen.notices):
         record = record.noted(now, "trouble", trouble)
-    return having_read(record, seen)
+    unlisted = (record.list_versions or seen.unlisted) and seen.versions is None
+    return having_read(replace(record, list_versions=unlisted), seen)
 
 
 def _alerted(record: Record, alert: AlertItem) -> Record:

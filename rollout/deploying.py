@@ -66,12 +66,12 @@ def _start(look: Look) -> Decision | Enter:
         return _delete(look, f"deleting the failed deployment {candidate.name} of an earlier try")
     if candidate is not None and candidate.state == "Deleting":
         return look.stay(f"deployment {candidate.name} of an earlier try is being deleted")
-    if look.seen.autoscaled is None:
+    if look.seen.autoscaled is None and look.record.kind == "rollout":
         return look.stay("the autoscale settings could not be read", *look.seen.trouble, after=look.pace * 5)
     held = unproven(look)
     if held is not None:
         return held
-    record = replace(look.record, live=live, since=look.now, autoscaled=look.seen.autoscaled)
+    record = replace(look.record, live=live, since=look.now, autoscaled=bool(look.seen.autoscaled))
     record = with_size(_with_served(record, endpoint), endpoint)
     if candidate is not None:
         return deploying(replace(look, record=record))

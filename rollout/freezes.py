@@ -67,7 +67,7 @@ class Freezes:
             one = before.get(key) or self._read(blob.name)
             if one is None:
                 continue
-            if one.until + KEPT <= now:
+            if one.until <= now - KEPT:  # an end in the year 9999 bears no addition
                 with suppress(CloudError):  # the next reader tries again
                     self._blobs.delete(STATE, blob.name)
                 continue
@@ -119,7 +119,7 @@ def parsed(identity: str, raw: bytes) -> Freeze:
         if not _SCOPE.fullmatch(scope):
             raise ValueError(f"its scope is {scope!r}")
         return Freeze(identity, scope, str(body["owner"]), str(body["reason"]), until)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         # KeyError's text is only the key: say what is wrong with it.
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         reason = f"state/freezes/{identity}.json cannot be read ({what}); mend it, or unfreeze {identity}"

@@ -6,7 +6,7 @@ over must not do again what was asked of the one before. Items of another triple
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -93,6 +93,13 @@ class Inbox:
 def lists_versions(item: Item) -> bool:
     """Whether an item needs the model's versions."""
     return item["kind"] == "registered" or (item["kind"] == "command" and item["action"] in ("start", "retry"))
+
+
+def stops(items: Iterable[tuple[str, Item]]) -> bool:
+    """Whether unread items keep a look from writing. Those that need the versions do not: they wait for the listing,
+    which may fail for hours, and say nothing against the version that is on its way.
+    """
+    return any(not lists_versions(item) for _, item in items)
 
 
 def read_inbox(store: Store, place: Place, record: Record | None) -> Inbox:

@@ -99,8 +99,10 @@ class Look:
             record = staying.noted(self.now, "write", f"asked for live {traffic or 'none'}, mirror {mirror or 'none'}")
         actions: tuple[Action, ...] = (SetTraffic(traffic, mirror, urgent),)
         if record.autoscaled and record.live and traffic == {record.candidate: 100}:
-            # Before all traffic, and in the same breath: when it cannot be carried, nothing is written.
-            actions = (CarryAutoscale(record.live, record.candidate), *actions)
+            # Before all traffic, and in the same breath: when it cannot be carried, nothing is written. Only a way back
+            # does not wait for it.
+            carry = CarryAutoscale(record.live, record.candidate)
+            actions = (carry, *actions) if record.kind == "rollout" else (*actions, carry)
         return Decision(replace(record, asked=(traffic, mirror)), actions)
 
     def capacity_first(self, endpoint: EndpointSeen, traffic: Split, mirror: Split) -> Decision | None:

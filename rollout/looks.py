@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -41,7 +42,7 @@ def archived(blobs: Blobs, record: Record) -> bytes:
     if record.journal.began:
         whole["began_with"] = record.journal.began
     stored = blobs.read(HISTORY, _name(record)) if record.journal.size else None
-    looks = [*(lines_of(stored.data) if stored else ()), *record.journal.pending]
+    looks = [*(_readable(stored.data) if stored else ()), *record.journal.pending]
     return json.dumps(whole | {"looks": looks}, ensure_ascii=False).encode()
 
 
@@ -52,8 +53,19 @@ def block_of(lines: tuple[Mapping[str, Any], ...]) -> bytes:
 
 
 def lines_of(data: bytes) -> list[Any]:
-    """The lines of a looks blob as they were written."""
-    return [json.loads(line) for line in gzip.decompress(data).splitlines()]
+    """The lines of a looks blob as they were written; ValueError when they cannot be read."""
+    try:
+        return [json.loads(line) for line in gzip.decompress(data).splitlines()]
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"no gzip: {error}") from error
+
+
+def _readable(data: bytes) -> list[Any]:
+    """The lines, or none of a blob that somebody damaged: the blob stays, and no rollout waits for its mending."""
+    try:
+        return lines_of(data)
+    except ValueError:
+        return []
 
 
 def _appended(blobs: Blobs, name: str, block: bytes, position: int) -> int:

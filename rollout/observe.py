@@ -86,8 +86,9 @@ def observe(
     wait, give_up = earlier_target(context, policy, target, record, trouble)
     autoscaled = False if wait or give_up else _autoscaled(context, place, record, seen, trouble)
     checks: Checked | None = Checked()
-    if endpoint is not None and record is not None and _begins(record) and not (wait or give_up):
-        from rollout.doctor.start import before_start  # for a start only: a rollback does not wait for it
+    starts = record is not None and record.kind == "rollout" and _begins(record) and not (wait or give_up)
+    if endpoint is not None and record is not None and starts:
+        from rollout.doctor.start import before_start  # for a start only: a way back does not wait for it
 
         about = (context, place, policy, target, record, endpoint, deployments, trouble)
         checks = before_start(*about, quick=quick, news=bool(first.items), renew=renew)

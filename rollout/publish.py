@@ -1,6 +1,6 @@
 """Events from the outbox to the sinks, in order, apart from every rollout: no sink's outage is ever waited for.
 
-    outbox/<endpoint hash>/<n>-<sequence>.json    events, deleted when every sink has them
+    outbox/<endpoint hash>/<start>-<n>-<sequence>.json    events, deleted when every sink has them
     state/outbox/<endpoint hash>.json             how far each sink is, and when it is tried again
 
 At least once: a worker that dies after it sent and before it noted that sends again, under the same id. A sink that

@@ -6,9 +6,11 @@ on: a decision that would write or enter a phase is made anew on what is read th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rollout.endpoint import Snapshot
+from rollout.observation import Observation
 from rollout.phases import JUDGED, Phase
 from rollout.record import Record
 
@@ -31,3 +33,11 @@ def recalled(record: Record | None, now: datetime, lasts: timedelta, *, news: bo
         return None
     longest = lasts * RETIRING_TIMES if record.phase is Phase.RETIRING else lasts
     return record.snapshot if record.since <= record.snapshot.at and now - record.snapshot.at < longest else None
+
+
+def with_evidence(again: Observation, first: Observation) -> Observation:
+    """What was read `again` in one look, with the evidence of the `first` reading where now there is none.
+
+    Harm that a look has seen goes back in that look, though the logs do not answer a second time.
+    """
+    return again if again.evidence is not None else replace(again, evidence=first.evidence)

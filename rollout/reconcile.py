@@ -21,12 +21,14 @@ from rollout.act import Outcome, act
 from rollout.context import EVENT_WORK, ROLLOUT_WORK, Context
 from rollout.decide import decide
 from rollout.decision import Decision, SendLoad
+from rollout.inbox import stops
 from rollout.journal import canonical, is_block, journaled, with_outcome
 from rollout.observe import Seen, observe
 from rollout.observing import is_observed
 from rollout.phases import TERMINAL, Phase
 from rollout.place import Place, owns
 from rollout.policies import InForce
+from rollout.recall import with_evidence
 from rollout.record import Record
 from rollout.store import Kept
 from rollout.transitions import announced
@@ -119,7 +121,10 @@ def _due(context: Context, place: Place, record: Record) -> bool:
     """
     if record.due is not None and record.due <= context.clock():
         return True
-    return bool(context.store.unread(place, record).items)
+    unread = context.store.unread(place, record).items
+    # What waits for a listing that failed is tried at the looks that are due: if it called for more, each message would
+    # queue another and none would be dropped.
+    return stops(unread) if record.list_versions else bool(unread)
 
 
 def _patient_lease(context: Context, place: Place, deadline: datetime) -> Lease | None:
@@ -160,7 +165,8 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     decision = decide(place, policy, text, record, shown, now, pace=context.pace)
     if shown.recalled and _moves(record, decision):
         # What was remembered of the endpoint is not acted on: it is read, and decided anew.
-        seen = observe(context, place, policy, target, record, quick=quick, fresh=True, renew=lease.renew)
+        again = observe(context, place, policy, target, record, quick=quick, fresh=True, renew=lease.renew)
+        seen = replace(again, observation=with_evidence(again.observation, seen.observation))
         now, shown = context.clock(), canonical(seen.observation)
         decision = decide(place, policy, text, record, shown, now, pace=context.pace)
     if decision is None:
@@ -203,7 +209,12 @@ def _done(
     renew: Callable[[], None],
 ) -> Looked:
     if kept is not None and kept.record.terminal:
-        context.store.archive(kept.record)
+        try:
+            context.store.archive(kept.record)
+        except CloudError:
+            # It was archived at its end, but for a worker that died there; the way back does not wait for it.
+            if not decision.urgent:
+                raise
     # The intent is written before anything is done: after a crash the next look knows what was asked.
     saved = context.store.save(replace(decision.record, refused=""), kept.etag if kept else None)
     outcome = act(context, place, policy, saved.record, seen, decision.actions, renew=renew)

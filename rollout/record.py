@@ -57,7 +57,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Wish:
-    """A way back that was asked for and needs the list of versions: why, and since when."""
+    """A way back that was asked for and needs the endpoint or the list of versions read: why, and since when."""
 
     cause: str
     since: datetime
@@ -213,7 +213,7 @@ class Record:
     refused: str = ""
     """What Azure refused for good in the last look; the next decision reads it."""
     list_versions: bool = False
-    """The next look at the finished rollout lists the model's versions, since one may have waited."""
+    """The model's versions are still to be listed: since one may have waited for the end, or a listing failed."""
     next_look: datetime | None = None
     writes: int = field(default=0, metadata={OUTSIDE: "record"})
     entries: tuple[Entry, ...] = field(default=(), metadata={OUTSIDE: "history"})

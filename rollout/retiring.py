@@ -15,6 +15,8 @@ from rollout.look import Enter, Look
 from rollout.phases import Phase
 from rollout.record import Leftover
 
+DELETED_WITHIN = timedelta(days=2)
+"""How long a rollout waits for its deletions once they are due: a lock on the resource may forbid them for ever."""
 RETIRING_PACES = 10
 """While only the old deployment is waited for, looks come at so many paces; alerts are looked at at once as ever."""
 
@@ -39,6 +41,9 @@ def retiring(look: Look) -> Decision | Enter:
         return ready.stay(reason, after=min(left, ready.pace * RETIRING_PACES))
     if not doomed:
         return _finished(ready, stay, f"deployment {old} stays up, as `keep` says")
+    after = step.after if isinstance(step, Retire) else timedelta()
+    if ready.waited > after + DELETED_WITHIN:
+        return _left(ready, stay, doomed)
     return _deleting(ready, endpoint, doomed[0])
 
 
@@ -62,6 +67,15 @@ def _deleting(look: Look, endpoint: EndpointSeen, name: str) -> Decision:
     record = look.record.noted(look.now, "write", f"asked to delete deployment {name}")
     staying = replace(look, record=record).stay(f"deleting deployment {name}")
     return Decision(staying.record, (DeleteDeployment(name),))
+
+
+def _left(look: Look, stay: tuple[str, ...], doomed: list[str]) -> Decision:
+    """Done without the deletions, which are tried on after it: a newer version does not wait for them."""
+    known = {one.deployment for one in look.record.leftovers}
+    left = tuple(Leftover(name, look.now) for name in doomed if name not in known)
+    record = replace(look.record, leftovers=(*look.record.leftovers, *left), kept=stay)
+    why = f"{', '.join(doomed)} could not be deleted for {DELETED_WITHIN}: {'; '.join(look.record.reasons[1:])}"
+    return finish(replace(look, record=record), why.rstrip(": "))
 
 
 def _finished(look: Look, stay: tuple[str, ...], why: str) -> Decision:

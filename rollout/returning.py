@@ -26,7 +26,7 @@ from rollout.rollback import rolling_back
 from rollout.traffic import sole_live
 
 WISH_WITHIN = timedelta(hours=24)
-"""How long a slow way back waits for the list of versions before it is given up."""
+"""How long a way back waits for the endpoint, or the list of versions, to be read before it is given up."""
 MINUTES_TO_DEPLOY = 10
 """Said of an endpoint where none was measured yet (facts of the wire: 9 min 47 s)."""
 
@@ -65,7 +65,10 @@ def _as_asked(
     pace: timedelta,
 ) -> Decision | None:
     endpoint = seen.endpoint
-    if endpoint is None or not endpoint.traffic.get(record.candidate):
+    if endpoint is None:
+        # Not read is not gone: what was asked for must not be lost to one call that failed.
+        return _wished(record, seen, cause, "the endpoint could not be read, so it is read again", now, pace)
+    if not endpoint.traffic.get(record.candidate):
         return None
     old = endpoint.deployments.get(record.live or "")
     if old is not None and old.healthy:
@@ -73,21 +76,22 @@ def _as_asked(
     if not _served(record, endpoint, record.model_id):
         return None
     if seen.versions is None:
-        return _wished(record, seen, cause, now, pace)
+        return _wished(record, seen, cause, "the deployment is gone, so its version is looked up", now, pace)
     to = _newest_known(record, endpoint, seen.versions, record.model_id, by_age=False)
     if to is None:
         return None
     return _slowly(place, policy, policy_text, record, seen, to, cause, now)
 
 
-def _wished(record: Record, seen: Observation, cause: str, now: datetime, pace: timedelta) -> Decision:
-    """The wish is kept until the versions could be listed: the way back must not go to one that was withdrawn."""
+def _wished(record: Record, seen: Observation, cause: str, why: str, now: datetime, pace: timedelta) -> Decision:
+    """The wish is kept until what it needs could be read: the endpoint, and the versions, for the way back must not
+    go to one that was withdrawn.
+    """
     wish = record.wish or Wish(cause, now)
-    record = noted(
-        having_read(record, seen), record, seen, now, "; the deployment is gone, so its version is looked up"
-    )
+    record = noted(having_read(record, seen), record, seen, now, f"; {why}")
     if now - wish.since > WISH_WITHIN:
-        text = f"given up after {WISH_WITHIN}, the versions could not be listed: {wish.cause}"
+        missing = "the endpoint could not be read" if seen.endpoint is None else "the versions could not be listed"
+        text = f"given up after {WISH_WITHIN}, {missing}: {wish.cause}"
         return Decision(replace(record, wish=None, next_look=None).noted(now, "decision", text))
     first = record.wish is None
     return Decision(replace(record, wish=wish, list_versions=True, next_look=now if first else now + pace))

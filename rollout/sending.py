@@ -16,6 +16,7 @@ from cloud.errors import CloudError
 from cloud.scoring import Scoring
 from policy.model import Canary, Load, Policy, Shadow
 from rollout.context import Context
+from rollout.inbox import stops
 from rollout.place import Place
 from rollout.record import Record
 from rollout.recorded import recorded_requests
@@ -58,7 +59,7 @@ def send_load(
             clock=context.clock,
             wait=context.wait,
             new_id=context.new_id,
-            news=lambda: bool(context.store.unread(place, record).items),
+            news=lambda: stops(context.store.unread(place, record).items),
         )
 
 

@@ -139,9 +139,11 @@ class Store:
     def announce(self, place: Place, event: Event) -> None:
         """Put an event where the publisher takes it from, in order; doing it again changes nothing."""
         number, sequence = (int(part) for part in event.id.rsplit("/", 2)[1:])
+        # By the rollout's start first: a policy that takes the endpoint over begins again with rollout number 1.
+        started = f"{moment(str(event.data['started'])):%Y%m%dT%H%M%SZ}"
         data = json.dumps(encoded(event), ensure_ascii=False).encode()
         with suppress(Conflict):
-            name = f"{place.key}/{number:06}-{sequence:06}.json"
+            name = f"{place.key}/{started}-{number:06}-{sequence:06}.json"
             self._blobs.write(OUTBOX, name, data, absent=True, content_type=JSON_TYPE)
 
     def put(self, key: str, item_id: str, item: Mapping[str, Any]) -> dict[str, Any]:

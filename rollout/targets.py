@@ -10,7 +10,7 @@ from policy.model import Policy, Target
 from rollout.context import Context
 from rollout.model_ids import model_name
 from rollout.phases import Phase
-from rollout.record import Record
+from rollout.record import Record, Tried
 
 
 def earlier_target(
@@ -29,9 +29,10 @@ def earlier_target(
 
 
 def its_turn(
-    target: Target, before: str, earlier: Record | None, record: Record, now: datetime, *, serves: bool
+    target: Target, before: str, earlier: Record | None, record: Record, now: datetime, *, serves: bool | None
 ) -> tuple[str | None, str | None]:
-    """The same, from what is known of the target `before`: its own record, or that it `serves` the version anyhow.
+    """The same, from what is known of the target `before`: its own record, or that it `serves` the version anyhow
+    (None: that could not be read).
 
     The soak is counted from when the target before was done; where it got the version by other hands, which nobody
     timed, from when this rollout began.
@@ -49,12 +50,21 @@ def its_turn(
             f"soaks: version {version} is live at target {before}, {left.total_seconds():.0f} s more to be seen",
             None,
         )
+    if serves is False and earlier is not None and earlier.terminal and _left_behind(earlier, record):
+        ended = f"went on to version {earlier.version} ({earlier.phase.value})"
+        return None, f"target {before} {ended}; version {version} is not live there any more"
     state = f"at version {earlier.version} ({earlier.phase.value})" if earlier is not None else "without a rollout yet"
     return f"waits for target {before}, which is {state}", None
 
 
-def _serves(context: Context, target: Target, record: Record, trouble: list[str]) -> bool:
-    """Whether the target has the version in full already, by whatever hand."""
+def _left_behind(earlier: Record, record: Record) -> bool:
+    """Whether the target before had its turn with the version, or with a newer one: it will not come back to it."""
+    tried = Tried(record.version, record.model_created) in earlier.tried
+    return tried or (earlier.phase is Phase.DONE and earlier.model_created > record.model_created)
+
+
+def _serves(context: Context, target: Target, record: Record, trouble: list[str]) -> bool | None:
+    """Whether the target has the version in full already, by whatever hand; None when it could not be read."""
     identity = endpoint_id(target, endpoint_name(target, record.model))
     try:
         endpoint = context.at(identity).read(identity)
@@ -64,6 +74,6 @@ def _serves(context: Context, target: Target, record: Record, trouble: list[str]
         models = {one.name: one.model for one in context.at(identity).deployments(identity)}
     except CloudError as error:
         trouble.append(str(error))
-        return False
+        return None
     serving = models.get(live, "")
     return model_name(serving) == record.model and serving.rstrip("/").endswith(f"/{record.version}")

@@ -120,3 +120,15 @@ def test_a_finished_rollouts_file_has_the_record_and_every_look_and_is_made_once
     assert from_json(file) == replace(done, journal=Journal())
     assert json.loads(archived(cloud.blobs, done)) == json.loads(stored.data)
     assert {"journal"} == set(to_json(done)) - set(file)
+
+
+def test_a_damaged_journal_does_not_keep_a_finished_rollout_from_the_history(
+    cloud: AnalysisCloud, record: Record
+) -> None:
+    one = flushed(cloud.blobs, record)
+    name = f"credit/production/{record.endpoint}/2.looks.jsonl.gz"
+    cloud.blobs.append("history", name, b"no gzip", position=one.journal.size)
+
+    file = json.loads(archived(cloud.blobs, with_line(one, 3)))
+
+    assert [line["look"] for line in file["looks"]] == [3]

@@ -287,3 +287,18 @@ def test_neither_address_nor_path_of_a_webhook_is_logged_or_shown_whatever_goes_
 def test_an_address_that_is_not_https_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(Permanent, match="must begin with https://"):
         Webhook("Slack", f"http://localhost/{SECRET}").post({})
+
+
+def test_a_policy_that_takes_the_endpoint_over_is_heard_though_its_rollouts_are_numbered_from_one_again(
+    cloud: AnalysisCloud, office: Office, clock: Clock, place: Place
+) -> None:
+    listener = Listener()
+    office = with_sinks(office, listener)
+    before = events_of(clock.now)
+    publish(office, happened(office, place, before))
+
+    new = standing(Phase.DEPLOYING, policy="renamed", number=1, started=clock.now)
+    (event,) = announced(None, new, clock.now).outbox.events
+    publish(office, happened(office, place, [event]))
+
+    assert listener.taken == [*(one.id for one in before), "renamed/production/credit/1/1"]

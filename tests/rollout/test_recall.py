@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from rollout.endpoint import Snapshot
+from rollout.observation import Observation
 from rollout.phases import JUDGED, Phase
-from rollout.recall import RETIRING_TIMES, recalled
+from rollout.recall import RETIRING_TIMES, recalled, with_evidence
 from rollout.record import Record
-from tests.rollout.world import NEW, NOW, OLD, SPLITS, decided, endpoint, standing
+from tests.rollout.world import HARM, NEW, NOW, OLD, SAFE, SPLITS, decided, endpoint, standing
 
 LASTS = timedelta(minutes=10)
 A_MINUTE = timedelta(minutes=1)
@@ -63,3 +64,10 @@ def test_a_look_remembers_what_it_read_and_not_what_it_remembered() -> None:
 
     before = remembering(Phase.CANARY)
     assert decided(before, world, recalled=True).record.snapshot == before.snapshot
+
+
+def test_harm_that_the_first_reading_of_a_look_saw_is_not_lost_when_the_logs_do_not_answer_the_second() -> None:
+    first, fresh = Observation(None, recalled=True, evidence=HARM), Observation(endpoint(*SPLITS[Phase.CANARY]))
+    assert with_evidence(fresh, first) == replace(fresh, evidence=HARM)
+    newer = replace(fresh, evidence=SAFE)
+    assert with_evidence(newer, first) is newer

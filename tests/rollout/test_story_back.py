@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from rollout.decision import SetTraffic
 from rollout.phases import Phase
 from rollout.record import Split
 from tests.rollout.journey import DAY, HOUR, UNDER_WAY, before_retirement, done, in_canary, in_shadow
-from tests.rollout.world import NEW, OLD, SAFE, V1, V2, V3, alert, versions
+from tests.rollout.world import NEW, OLD, PACE, SAFE, V1, V2, V3, alert, decided, versions
 
 
 @pytest.mark.parametrize("phase", UNDER_WAY)
@@ -219,3 +220,27 @@ def test_the_old_deployment_unhealthy_after_done_an_alert_does_not_send_traffic_
     loop.look(alerts=(alert("rollback"),))
 
     assert (loop.phase(), loop.azure.under_way) == (Phase.DONE, None)
+
+
+def test_an_alert_after_done_is_not_lost_to_a_failed_read_of_the_endpoint() -> None:
+    loop = before_retirement()
+    assert loop.record is not None
+
+    unread = decided(loop.record, None, now=loop.now, alerts=(alert("rollback"),), handled=("alert-1",)).record
+    assert unread.wish is not None
+    assert unread.next_look is not None, "it is read again at the pace"
+    again = decided(unread, loop.azure.seen(), now=loop.now + PACE)
+
+    assert [action for action in again.actions if isinstance(action, SetTraffic)] == [SetTraffic({OLD: 100}, {}, True)]
+    assert again.record.reasons[0] == "alert errors fired"
+
+
+def test_a_way_back_for_which_the_endpoint_cannot_be_read_for_a_day_is_given_up_and_says_so() -> None:
+    loop = before_retirement()
+    assert loop.record is not None
+    asked = decided(loop.record, None, now=loop.now, alerts=(alert("rollback"),)).record
+
+    late = decided(asked, None, now=loop.now + DAY + HOUR).record
+
+    assert (late.wish, late.next_look) == (None, None)
+    assert "the endpoint could not be read: alert errors fired" in late.entries[-1].text

@@ -10,7 +10,7 @@ import pytest
 from policy.model import DeploymentSettings
 from rollout.bodies import MADE_BY
 from rollout.commands import Command, note, refusal
-from rollout.decision import CreateDeployment
+from rollout.decision import CarryAutoscale, CreateDeployment, SetTraffic
 from rollout.endpoint import DeploymentSeen
 from rollout.names import settings_digest
 from rollout.observation import Freeze, Smoke
@@ -18,7 +18,23 @@ from rollout.phases import Flag, Phase
 from rollout.record import Leftover, Tried, Wish
 from tests.rollout.azure import Loop
 from tests.rollout.journey import DAY, HOUR, UNDER_WAY, WELL, before_retirement, deployed, done, in_canary, registered
-from tests.rollout.world import NEW, NOW, OLD, POLICY, SAFE, V1, V2, V3, alert, command, decided, name_of, versions
+from tests.rollout.world import (
+    NEW,
+    NOW,
+    OLD,
+    POLICY,
+    SAFE,
+    V1,
+    V2,
+    V3,
+    alert,
+    command,
+    decided,
+    endpoint,
+    name_of,
+    standing,
+    versions,
+)
 
 BOTH = versions(V1, V2)
 
@@ -315,3 +331,28 @@ def test_harm_that_is_seen_just_after_the_old_deployment_was_deleted_goes_the_sl
 
     assert loop.record is not None
     assert (loop.record.kind, loop.record.version, loop.phase()) == ("rollback", "1", Phase.DEPLOYING)
+
+
+def test_a_slow_way_back_does_not_wait_for_autoscale_settings_that_cannot_be_read() -> None:
+    begins = standing(Phase.DEPLOYING, kind="rollback", since=None, candidate=OLD, live=NEW)
+
+    decision = decided(begins, endpoint({NEW: 100}, old=""), autoscaled=None)
+
+    assert [type(action) for action in decision.actions] == [CreateDeployment]
+
+
+def test_a_slow_way_back_sends_its_traffic_before_it_carries_the_autoscale_settings() -> None:
+    full = standing(
+        Phase.FULL,
+        kind="rollback",
+        candidate=OLD,
+        live=NEW,
+        since=None,
+        autoscaled=True,
+        asked=None,
+        traffic={NEW: 100},
+    )
+
+    decision = decided(full, endpoint({NEW: 100}))
+
+    assert [type(action) for action in decision.actions] == [SetTraffic, CarryAutoscale]

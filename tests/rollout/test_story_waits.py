@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from policy.model import Policy
+from rollout.decision import DeleteDeployment
 from rollout.observation import Smoke
 from rollout.phases import Flag, Phase
 from tests.rollout.journey import (
@@ -21,7 +23,22 @@ from tests.rollout.journey import (
     old_is_live,
     registered,
 )
-from tests.rollout.world import NEW, OLD, POLICY, SAFE, UNKNOWN, V1, V2, alert, command
+from tests.rollout.world import (
+    NEW,
+    NOW,
+    OLD,
+    POLICY,
+    SAFE,
+    UNKNOWN,
+    V1,
+    V2,
+    alert,
+    command,
+    decided,
+    standing,
+    versions,
+    world_of,
+)
 
 
 def test_somebody_elses_split_holds_the_rollout_until_a_person_resumes() -> None:
@@ -238,3 +255,27 @@ def test_a_candidate_that_is_ready_but_paused_is_not_kept_for_ever() -> None:
             loop.look(DAY, evidence=SAFE, smoke=WELL)
         loop.until_read_back()
         assert loop.phase() is Phase.ROLLED_BACK
+
+
+def test_a_deletion_that_a_lock_forbids_does_not_keep_the_rollout_from_its_end_nor_a_newer_version_waiting() -> None:
+    locked = standing(
+        Phase.RETIRING,
+        entered=NOW - timedelta(days=3, hours=1),
+        reasons=(f"deleting deployment {OLD}", "409 ScopeLocked"),
+    )
+
+    ended = decided(locked, world_of(Phase.RETIRING), evidence=SAFE).record
+
+    assert ended.phase is Phase.DONE
+    assert [left.deployment for left in ended.leftovers] == [OLD]
+    assert ended.entries[-1].text.endswith("could not be deleted for 2 days, 0:00:00: 409 ScopeLocked")
+    sooner = replace(locked, entered=NOW - timedelta(days=2))
+    assert decided(sooner, world_of(Phase.RETIRING), evidence=SAFE).actions == (DeleteDeployment(OLD),)
+
+
+def test_a_listing_that_failed_is_remembered_in_flight_until_one_succeeds() -> None:
+    flying = standing(Phase.CANARY)
+    failed = decided(flying, world_of(Phase.CANARY), evidence=UNKNOWN, unlisted=True).record
+    assert failed.list_versions
+    assert decided(failed, world_of(Phase.CANARY), evidence=UNKNOWN).record.list_versions
+    assert not decided(failed, world_of(Phase.CANARY), evidence=UNKNOWN, versions=versions(V1, V2)).record.list_versions

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from policy.model import Target
 from rollout.phases import Phase
-from rollout.record import Record
+from rollout.record import Record, Tried
 from rollout.targets import its_turn
-from tests.rollout.world import NOW, POLICY, standing
+from tests.rollout.world import NOW, POLICY, V1, V2, V3, standing
 
 SOAK = timedelta(days=2)
 HERE = standing(Phase.DEPLOYING, target="production", started=NOW - timedelta(hours=3))
@@ -22,7 +23,7 @@ def at(soak: timedelta = timedelta()) -> Target:
 
 
 def turn(
-    earlier: Record | None, soak: timedelta = timedelta(), *, serves: bool = False
+    earlier: Record | None, soak: timedelta = timedelta(), *, serves: bool | None = False
 ) -> tuple[str | None, str | None]:
     """(why to wait, why to give up) of the rollout HERE."""
     return its_turn(at(soak), "staging", earlier, HERE, NOW, serves=serves)
@@ -52,7 +53,7 @@ def test_a_target_that_ended_without_the_version_also_in_its_soak_ends_the_next_
 def test_a_target_in_flight_or_at_another_version_is_waited_for() -> None:
     wait, _ = turn(standing(Phase.CANARY))
     assert wait == "waits for target staging, which is at version 2 (canary)"
-    wait, _ = turn(standing(Phase.DONE, version="1"))
+    wait, _ = turn(standing(Phase.DONE, version="1", model_created=V1.created, tried=()))
     assert wait == "waits for target staging, which is at version 1 (done)"
     assert turn(None) == ("waits for target staging, which is without a rollout yet", None)
 
@@ -62,3 +63,25 @@ def test_a_version_that_other_hands_brought_to_the_target_before_soaks_from_this
     wait, _ = turn(None, timedelta(hours=4), serves=True)
     assert wait is not None
     assert "3600 s more" in wait
+
+
+LATER = standing(Phase.DONE, version="3", model_created=V3.created, tried=(Tried("2", V2.created),))
+
+
+def test_a_version_that_the_target_before_has_left_behind_ends_instead_of_waiting_for_ever() -> None:
+    gone = (None, "target staging went on to version 3 (done); version 2 is not live there any more")
+    assert turn(LATER) == gone
+    assert turn(replace(LATER, tried=())) == gone
+
+    back = replace(LATER, version="1", model_created=V1.created, kind="rollback")
+    assert turn(back)[1] == "target staging went on to version 1 (done); version 2 is not live there any more"
+
+
+def test_a_target_that_may_still_come_to_the_version_or_could_not_be_read_is_waited_for() -> None:
+    for waiting in (
+        turn(LATER, serves=None),
+        turn(replace(LATER, phase=Phase.CANARY)),
+        turn(replace(LATER, version="1", model_created=V1.created, tried=())),
+    ):
+        assert waiting[0] is not None
+        assert waiting[1] is None
