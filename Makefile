@@ -24,7 +24,7 @@ demo: setup ## the five stories with live traffic; DATA=file.csv uses your rows
 	@exec $(PY) -m demo $(if $(DATA),--data "$(DATA)")
 
 test: setup ## every test, a file at a time on each core (at most 4); ARGS="-k name" for some
-	@exec $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@exec $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 local: setup ## a local Azure with the app on it, until Ctrl-C; POLICIES=folder
 	@exec $(PY) -m localcloud up --with-parent --folder "$(FOLDER)" --policies "$(POLICIES)" $(ARGS)
