@@ -107,8 +107,7 @@ def look(
             with suppress(CloudError):  # a lease that cannot be given back runs out by itself
                 lease.release()
     except Temporary as error:
-        # A rollout in flight is due already, so the timer asks again; each look asking too would multiply them.
-        if kept is None or kept.record.next_look is None:
+        if not _timer_asks(kept, context.clock()):
             context.queues.send(ROLLOUT_WORK, place.message, delay=max(error.retry_after, TAKEN_AGAIN_SECONDS))
         return Looked(f"looking again: {error}")
 
@@ -125,6 +124,14 @@ def _due(context: Context, place: Place, record: Record) -> bool:
     # What waits for a listing that failed is tried at the looks that are due: if it called for more, each message would
     # queue another and none would be dropped.
     return stops(unread) if record.list_versions else bool(unread)
+
+
+def _timer_asks(kept: Kept | None, now: datetime) -> bool:
+    """Whether the timer asks for another look, so that one that failed need not: each asking too would multiply them.
+
+    It does so for what is due. What came early, for an alert at a finished rollout that waits a day, must ask itself.
+    """
+    return kept is not None and kept.record.due is not None and kept.record.due <= now
 
 
 def _patient_lease(context: Context, place: Place, deadline: datetime) -> Lease | None:

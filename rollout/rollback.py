@@ -114,8 +114,9 @@ def superseded_in_service(look: Look, cause: str, newer: str) -> Decision:
 
 def _stand(look: Look, cause: str) -> Decision:
     """Stay with the harm in view: a person, or a newer version, has to mend it."""
-    if look.record.phase is Phase.RETIRING and look.record.earlier:
-        # Done as it would be anyway; the way back is then the slow one.
+    full = look.record.kind == "rollout" and look.record.phase in (Phase.FULL, Phase.RETIRING)
+    if full and look.record.live is not None and look.record.earlier:
+        # It has all of the traffic and is over; the way back is then the slow one.
         gone = replace(look.record, retired=True, wish=Wish(cause, look.now))
         return finish(replace(look, record=gone), "the old deployment is gone")
     if look.entered_ago > STUCK_WITHIN:

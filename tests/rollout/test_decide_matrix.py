@@ -181,8 +181,8 @@ candidate up                       .         .         .         +W        .    
 live unhealthy                     .         .         .         !         .         .         .         .
 live unhealthy, alert: rollback    back!     .         back!     !         .         .         .         .
 old gone                           .         .         done      !         .         .         .         .
-old gone, alert: rollback          .         .         done      !         .         .         .         .
-... and the versions are listed    .         .         done      !         deploying .         .         .
+old gone, alert: rollback          done      .         done      !         .         .         .         .
+... and the versions are listed    done      .         done      !         deploying .         .         .
 endpoint gone                      .         .         .         .         .         .         .         .
 endpoint busy                      .         .         .         +W        .         .         .         .
 endpoint busy, alert: rollback     back+W    .         back+W    +W        back+W    .         .         .

@@ -15,7 +15,7 @@ from rollout.endpoint import DeploymentSeen
 from rollout.names import settings_digest
 from rollout.observation import Freeze, Smoke
 from rollout.phases import Flag, Phase
-from rollout.record import Leftover, Tried, Wish
+from rollout.record import Leftover, Served, Tried, Wish
 from tests.rollout.azure import Loop
 from tests.rollout.journey import DAY, HOUR, UNDER_WAY, WELL, before_retirement, deployed, done, in_canary, registered
 from tests.rollout.world import (
@@ -356,3 +356,13 @@ def test_a_slow_way_back_sends_its_traffic_before_it_carries_the_autoscale_setti
     decision = decided(full, endpoint({NEW: 100}))
 
     assert [type(action) for action in decision.actions] == [SetTraffic, CarryAutoscale]
+
+
+def test_harm_in_the_bake_after_somebody_deleted_the_old_deployment_deploys_its_version_again() -> None:
+    bake = standing(Phase.FULL, earlier=(Served("1", V1.id, OLD),))
+
+    ended = decided(bake, endpoint({NEW: 100}, old=""), alerts=(alert("rollback"),)).record
+    assert (ended.phase, ended.wish) == (Phase.DONE, Wish("alert errors fired", NOW))
+    begun = decided(ended, endpoint({NEW: 100}, old=""), versions=versions(V1, V2)).record
+
+    assert (begun.kind, begun.version, begun.phase) == ("rollback", "1", Phase.DEPLOYING)
