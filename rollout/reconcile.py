@@ -17,6 +17,7 @@ from cloud.errors import CloudError, Temporary
 from policy.load import load
 from policy.match import endpoint_id
 from policy.model import Policy, Target
+from policy.problems import PolicyError
 from rollout.act import Outcome, act
 from rollout.context import EVENT_WORK, ROLLOUT_WORK, Context
 from rollout.decide import decide
@@ -70,7 +71,10 @@ def acting(context: Context) -> list[tuple[Policy, tuple[Place, ...]]]:
         if Phase(one.phase) in TERMINAL or find(in_force, one.policy, one.target, one.endpoint) is not None:
             continue
         kept = context.store.load(one.policy, one.target, one.endpoint)
-        began = _found(context, kept, one.policy, one.target, one.endpoint) if kept else None
+        try:
+            began = _found(context, kept, one.policy, one.target, one.endpoint) if kept else None
+        except PolicyError:  # no longer understood: the alerts of every other endpoint do not wait for its mending
+            continue
         if began is not None:
             found.append((began[1], (began[0],)))
     return found

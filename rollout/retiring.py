@@ -61,6 +61,9 @@ def _sorted(look: Look, endpoint: EndpointSeen) -> tuple[tuple[str, ...], list[s
 def _deleting(look: Look, endpoint: EndpointSeen, name: str) -> Decision:
     if endpoint.deployments[name].state == "Deleting":
         return look.stay(f"deployment {name} is being deleted")
+    if look.candidate is None or look.candidate.state != "Succeeded":
+        # It serves while it is updated or scaled, but whether it comes out of that well is not known yet.
+        return look.stay(f"deployment {look.record.candidate} is under way: {name} stays until it is settled")
     if endpoint.busy:
         # What runs may be a write that gives the old deployment traffic.
         return look.stay("another operation is running on the endpoint")

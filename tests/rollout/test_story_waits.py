@@ -35,6 +35,7 @@ from tests.rollout.world import (
     alert,
     command,
     decided,
+    endpoint,
     standing,
     versions,
     world_of,
@@ -279,3 +280,13 @@ def test_a_listing_that_failed_is_remembered_in_flight_until_one_succeeds() -> N
     assert failed.list_versions
     assert decided(failed, world_of(Phase.CANARY), evidence=UNKNOWN).record.list_versions
     assert not decided(failed, world_of(Phase.CANARY), evidence=UNKNOWN, versions=versions(V1, V2)).record.list_versions
+
+
+@pytest.mark.parametrize("state", ["Updating", "Scaling"])
+def test_the_old_deployment_is_not_deleted_while_the_new_one_is_being_changed(state: str) -> None:
+    due = standing(Phase.RETIRING, entered=NOW - timedelta(days=2))
+
+    decision = decided(due, endpoint({NEW: 100}, new=state), evidence=SAFE)
+
+    assert (decision.record.phase, decision.actions) == (Phase.RETIRING, ())
+    assert decided(due, endpoint({NEW: 100}), evidence=SAFE).actions == (DeleteDeployment(OLD),)
