@@ -13,10 +13,9 @@ from typing import Any
 from cloud.batch import workspace_of
 from cloud.errors import Permanent
 from policy.model import BatchSettings, DeploymentSettings
-from rollout.bodies import TAG, arm_id, iso
+from rollout.bodies import TAG, copied_properties, iso, lay_code
 
 Json = dict[str, Any]
-_MADE_BY_AZURE = ("provisioningState", "properties")
 
 
 def batch_body(
@@ -30,19 +29,9 @@ def batch_body(
     body = _copied(like) if like is not None else _first(endpoint, settings)
     properties = body["properties"]
     properties["model"] = {"referenceType": "Id", "assetId": model_id}
-    if settings.environment is not None:
-        properties["environmentId"] = arm_id(settings.environment)
-    if settings.code is not None:
-        properties["codeConfiguration"] = {
-            "codeId": arm_id(settings.code.path),
-            "scoringScript": settings.code.scoring_script,
-        }
+    lay_code(settings, properties)
     if settings.instance_count is not None:
         properties["resources"] = {**(properties.get("resources") or {}), "instanceCount": settings.instance_count}
-    properties["environmentVariables"] = {
-        **(properties.get("environmentVariables") or {}),
-        **settings.environment_variables,
-    }
     _lay(settings.batch, properties, str(endpoint["id"]))
     body["tags"] = {**(body.get("tags") or {}), TAG: policy}
     return body
@@ -72,8 +61,7 @@ def _compute(written: str, endpoint_id: str) -> str:
 
 def _copied(like: Mapping[str, Any]) -> Json:
     body = {key: copy.deepcopy(like[key]) for key in ("location", "tags") if like.get(key)}
-    properties = like["properties"]
-    body["properties"] = {k: copy.deepcopy(v) for k, v in properties.items() if k not in _MADE_BY_AZURE}
+    body["properties"] = copied_properties(like)
     return body
 
 

@@ -58,15 +58,7 @@ def candidate_body(
     count = instances or settings.instance_count
     if count is not None:
         body["sku"] = {**body.get("sku", {}), "name": "Default", "capacity": count}
-    if settings.environment is not None:
-        properties["environmentId"] = arm_id(settings.environment)
-    if settings.code is not None:
-        properties["codeConfiguration"] = {
-            "codeId": arm_id(settings.code.path),
-            "scoringScript": settings.code.scoring_script,
-        }
-    variables = {**(properties.get("environmentVariables") or {}), **settings.environment_variables}
-    properties["environmentVariables"] = variables
+    lay_code(settings, properties)
     limits: Json = {}
     if settings.request_timeout is not None:
         limits["requestTimeout"] = iso(settings.request_timeout)
@@ -78,13 +70,30 @@ def candidate_body(
     return body
 
 
+def lay_code(settings: DeploymentSettings, properties: Json) -> None:
+    """Put what the policy says of environment, code and variables over the properties."""
+    if settings.environment is not None:
+        properties["environmentId"] = arm_id(settings.environment)
+    if settings.code is not None:
+        properties["codeConfiguration"] = {
+            "codeId": arm_id(settings.code.path),
+            "scoringScript": settings.code.scoring_script,
+        }
+    variables = {**(properties.get("environmentVariables") or {}), **settings.environment_variables}
+    properties["environmentVariables"] = variables
+
+
+def copied_properties(like: Mapping[str, Any]) -> Json:
+    """A copy of a deployment's properties without what Azure makes itself."""
+    return {key: copy.deepcopy(value) for key, value in like["properties"].items() if key not in _MADE_BY_AZURE}
+
+
 def _copied(like: Mapping[str, Any]) -> Json:
     body = {key: copy.deepcopy(like[key]) for key in ("location", "tags", "sku", "identity", "kind") if like.get(key)}
     if "identity" in body:
         body["identity"] = identity(body["identity"])
-    properties = like["properties"]
-    body["properties"] = {k: copy.deepcopy(v) for k, v in properties.items() if k not in _MADE_BY_AZURE}
-    entries = {k: v for k, v in (properties.get("properties") or {}).items() if k not in _ENTRIES_OF_AZURE}
+    body["properties"] = copied_properties(like)
+    entries = {k: v for k, v in (like["properties"].get("properties") or {}).items() if k not in _ENTRIES_OF_AZURE}
     if entries:
         body["properties"]["properties"] = entries
     return body

@@ -8,6 +8,7 @@ from localcloud.monitor.action_groups import Notifier, webhooks
 from localcloud.monitor.alert_rules import read
 from localcloud.monitor.alerts import Alerts
 from localcloud.monitor.bearer import require_bearer
+from localcloud.monitor.object_body import object_body
 from localcloud.seams import AzureError, Json
 
 _KINDS = {name.lower(): name for name in ("actionGroups", "metricAlerts", "scheduledQueryRules")}
@@ -35,7 +36,7 @@ class AlertsArm:
         """Make or replace a resource; 201 the first time."""
         require_bearer(request)
         kind, resource_id = _address(request)
-        body = await _body(request)
+        body = await object_body(request)
         if kind == "actionGroups":
             self._notifier.set_group(resource_id.lower(), webhooks(body))
         else:
@@ -97,13 +98,3 @@ def _address(request: web.Request) -> tuple[str, str]:
     kind = _KINDS[info["kind"].lower()]
     group = f"/subscriptions/{info['subscription']}/resourceGroups/{info['group']}"
     return kind, f"{group}/providers/Microsoft.Insights/{kind}/{info['name']}"
-
-
-async def _body(request: web.Request) -> Json:
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise AzureError(400, "InvalidRequestContent", f"The request content was invalid: {error}") from error
-    if not isinstance(body, dict):
-        raise AzureError(400, "InvalidRequestContent", "The request content must be a JSON object")
-    return body

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from localcloud.monitor.bearer import require_bearer
 from localcloud.monitor.data_collection import DataCollection
+from localcloud.monitor.object_body import object_body
 from localcloud.seams import AzureError, Json
 
 _GROUP = "/subscriptions/{subscription}/{g:(?i:resourcegroups)}/{group}/{p:(?i:providers)}"
@@ -32,7 +33,7 @@ class DataCollectionApi:
     async def put_table(self, request: web.Request) -> web.Response:
         """Make a custom table."""
         require_bearer(request)
-        body = await _body(request)
+        body = await object_body(request)
         name = request.match_info["name"]
         self._data.put_table(name, body)
         properties = {"plan": "Analytics", **(body.get("properties") or {}), "provisioningState": "Succeeded"}
@@ -41,7 +42,7 @@ class DataCollectionApi:
     async def put_rule(self, request: web.Request) -> web.Response:
         """Make or replace a data collection rule; its endpoint for rows is this host."""
         require_bearer(request)
-        body = await _body(request)
+        body = await object_body(request)
         immutable_id = self._data.put_rule(request.path, body)
         properties = {
             **(body.get("properties") or {}),
@@ -80,13 +81,3 @@ class DataCollectionApi:
         is_new = request.path.lower() not in self._resources
         self._resources[request.path.lower()] = {"id": request.path, **resource}
         return web.json_response(self._resources[request.path.lower()], status=201 if is_new else 200)
-
-
-async def _body(request: web.Request) -> Json:
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise AzureError(400, "InvalidRequestContent", f"The request content was invalid: {error}") from error
-    if not isinstance(body, dict):
-        raise AzureError(400, "InvalidRequestContent", "The request content must be a JSON object")
-    return body

@@ -12,6 +12,7 @@ import pytest
 from localcloud.monitor.kql import Answer, Limits, QueryRefused, Scope, run
 from localcloud.monitor.kql_text import tokens
 from localcloud.monitor.store import TableStore
+from tests.localcloud.clock import Clock
 from tests.localcloud.monitor_cloud import ENDPOINT, traffic
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -19,17 +20,9 @@ ROW_LIMIT = 1000
 INGESTION = timedelta(seconds=3)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

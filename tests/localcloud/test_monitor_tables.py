@@ -14,6 +14,7 @@ from localcloud.monitor.metric_definitions import DEPLOYMENT_METRICS, ENDPOINT_M
 from localcloud.monitor.schema import TABLES
 from localcloud.monitor.store import TableStore
 from localcloud.settings import Settings
+from tests.localcloud.clock import Clock
 from tests.localcloud.monitor_cloud import traffic
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -39,17 +40,9 @@ COMMON = {
 }
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

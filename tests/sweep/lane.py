@@ -94,7 +94,6 @@ class Lane:
 
     def __init__(self, world: World, worker: Worker) -> None:
         self.world, self.worker = world, worker
-        self._looks: tuple[str, ...] = ()
 
     def tell(self, story: Story, kill_at: Point | None = None, *, everywhere: bool = False) -> Told:
         """The story with the worker killed at `kill_at` of its first life, and started again.
@@ -112,13 +111,13 @@ class Lane:
                 site.register("2")
                 while True:
                     how = Novelty(frozenset(deaths)) if everywhere else None if deaths else kill_at
-                    status, words = self._live(story, site, how)
+                    status, words, looks = self._live(story, site, how)
                     if status != KILLED:
                         break
                     deaths += words
                     # A dead process's lease runs out after a minute; it is broken instead: the same, but shorter.
                     self.world.break_leases()
-                calls, looks = tuple(words), self._looks
+                calls = tuple(words)
                 if status != 0:
                     problems.append(f"the worker ended with status {status}: {told(site.record())}")
                 if clients is not None:
@@ -130,8 +129,8 @@ class Lane:
             self.world.tidy()
         return Told(story.name, tuple(deaths), calls, looks, tuple(problems), time.monotonic() - started)
 
-    def _live(self, story: Story, site: Site, kill: Point | Novelty | None) -> tuple[int, list[str]]:
-        """One life: its exit status, and its calls or where it died."""
+    def _live(self, story: Story, site: Site, kill: Point | Novelty | None) -> tuple[int, list[str], tuple[str, ...]]:
+        """One life: its exit status, its calls or where it died, and its looks."""
         life = uuid.uuid4().hex
         raw = {"died_at": sorted(kill.died_at)} if isinstance(kill, Novelty) else kill and asdict(kill)
         order = {
@@ -145,9 +144,9 @@ class Lane:
         }
         status = self.worker.live(order)
         seen = self.worker.folder / f"{life}.looks"
-        self._looks = tuple(seen.read_text().splitlines()) if seen.exists() else ()
+        looks = tuple(seen.read_text().splitlines()) if seen.exists() else ()
         left = self.worker.folder / f"{life}.{'died' if status == KILLED else 'calls'}"
-        return status, left.read_text().splitlines() if left.exists() else []
+        return status, left.read_text().splitlines() if left.exists() else [], looks
 
 
 @contextmanager
