@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from rollout import freeze_command, replay_command
+from rollout.client import ask_command, list_command, show_command
 from rollout.shell import Shell
 
-COMMANDS = (freeze_command.add, replay_command.add)
+COMMANDS = (list_command.add, show_command.add, ask_command.add, freeze_command.add, replay_command.add)
 """Each adds its commands to the parser, with `run` set to a function of the arguments that answers the exit status."""
 
 

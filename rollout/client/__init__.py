@@ -1,0 +1,1 @@
+"""`python -m rollout list | show | promote | ...`: a thin client of the app's HTTP doors. It decides nothing."""
