@@ -1,4 +1,4 @@
-"""Log messages to Application Insights, sent before the call returns.
+"""Log messages, events and metrics to Application Insights, sent before the call returns.
 
 OpenTelemetry's log processors swallow a failed export, and a drift result must not be lost; so the Azure Monitor
 exporter is called directly with one record and its answer is looked at. Nothing global is configured: the host's own
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,22 @@ from typing import TYPE_CHECKING, Any
 from cloud.errors import Permanent, Temporary
 
 if TYPE_CHECKING:
-    from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter
+    from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter, AzureMonitorMetricExporter
 
 LONGEST_MESSAGE = 32_000
 """Characters. The exporter cuts at 32,768 without a word, and half a JSON text is no JSON."""
 LOGGER_NAME = "understudy"
 CUSTOM_EVENT_NAME = "microsoft.custom_event.name"
 """The attribute that makes the exporter send a log record as a custom event."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric, with its dimensions."""
+
+    name: str
+    value: float
+    dimensions: Mapping[str, str]
 
 
 class Insights:
@@ -52,11 +62,29 @@ class Insights:
         attributes = {**properties, CUSTOM_EVENT_NAME: name}
         self._send(_record(name, attributes, int(at.timestamp() * 1e9)), "an event")
 
+    def metrics(self, points: Sequence[Point], *, at: datetime) -> None:
+        """Send values that were measured `at`; read back as table AppMetrics, columns Name, Sum and Properties.
+
+        Permanent when the connection string is wrong, Temporary when they were not accepted.
+        """
+        from opentelemetry.sdk.metrics.export import MetricExportResult
+
+        data = _metrics_data(points, int(at.timestamp() * 1e9))
+        if _metric_exporter(self._connection_string).export(data) is not MetricExportResult.SUCCESS:
+            raise Temporary("sending metrics to Application Insights: they were not accepted")
+
     def _send(self, record: Any, what: str) -> None:
         from opentelemetry.sdk._logs.export import LogRecordExportResult
 
         if _exporter(self._connection_string).export([record]) is not LogRecordExportResult.SUCCESS:
             raise Temporary(f"sending {what} to Application Insights: it was not accepted")
+
+
+OPTIONS: Mapping[str, Any] = {
+    "disable_offline_storage": True,  # a kept message would be sent again next to the caller's own retry
+    "timeout": 10.0,
+    "retry_total": 2,
+}
 
 
 @lru_cache(maxsize=4)
@@ -65,14 +93,45 @@ def _exporter(connection_string: str) -> AzureMonitorLogExporter:
     from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter
 
     try:
-        return AzureMonitorLogExporter(
-            connection_string=connection_string,
-            disable_offline_storage=True,  # a kept message would be sent again next to the caller's own retry
-            timeout=10.0,
-            retry_total=2,
-        )
+        return AzureMonitorLogExporter(connection_string=connection_string, **OPTIONS)
     except ValueError as error:
-        raise Permanent(f"APPLICATIONINSIGHTS_CONNECTION_STRING cannot be used: {error}") from error
+        raise _unusable(error) from error
+
+
+@lru_cache(maxsize=4)
+def _metric_exporter(connection_string: str) -> AzureMonitorMetricExporter:
+    """The same for metrics."""
+    from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter
+
+    try:
+        return AzureMonitorMetricExporter(connection_string=connection_string, **OPTIONS)
+    except ValueError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: ValueError) -> Permanent:
+    return Permanent(f"APPLICATIONINSIGHTS_CONNECTION_STRING cannot be used: {error}")
+
+
+def _metrics_data(points: Sequence[Point], at_ns: int) -> Any:
+    """What an OpenTelemetry reader would hand to the exporter."""
+    from opentelemetry.sdk.metrics.export import (
+        Gauge,
+        Metric,
+        MetricsData,
+        NumberDataPoint,
+        ResourceMetrics,
+        ScopeMetrics,
+    )
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    found = [
+        Metric(one.name, "", "s", Gauge([NumberDataPoint(dict(one.dimensions), at_ns, at_ns, one.value)]))
+        for one in points
+    ]
+    scope = ScopeMetrics(InstrumentationScope(LOGGER_NAME), found, "")
+    return MetricsData([ResourceMetrics(Resource({"service.name": LOGGER_NAME}), [scope], "")])
 
 
 def _record(text: str, attributes: Mapping[str, str], at_ns: int) -> Any:

@@ -15,6 +15,7 @@ from cloud.insights import Insights
 from cloud.settings import SEVERITIES
 from cloud.webhooks import Webhook
 from rollout.codec import stamp
+from rollout.measures import measures
 from rollout.record import Event
 from rollout.transitions import INFO
 
@@ -81,6 +82,23 @@ class InsightsSink:
         """Send it as a custom event whose name is the event's type."""
         told = {"id": event.id, "severity": event.severity, "time": stamp(event.at), **event.data}
         self.insights.event(event.type, {key: _text(value) for key, value in told.items()}, at=event.at)
+
+
+@dataclass(frozen=True)
+class MetricsSink:
+    """Metric series in Application Insights: table AppMetrics. A sink of its own, so that neither is sent again for
+    what the other did not take.
+    """
+
+    insights: Insights
+    name: str = "application insights metrics"
+    severity: str = INFO
+
+    def send(self, event: Event) -> None:
+        """Send what the event is worth in numbers; most are worth nothing."""
+        points = measures(event)
+        if points:
+            self.insights.metrics(points, at=event.at)
 
 
 @dataclass(frozen=True)

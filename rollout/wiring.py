@@ -27,7 +27,7 @@ from rollout.cards import slack, teams
 from rollout.context import Context
 from rollout.freezes import Freezes
 from rollout.policies import Policies
-from rollout.sinks import ChatSink, InsightsSink, Sink, TopicSink
+from rollout.sinks import ChatSink, InsightsSink, MetricsSink, Sink, TopicSink
 from rollout.store import Store
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def _sinks(of: Settings, identity: Identity) -> tuple[Sink, ...]:
     if of.events_topic_url:
         found.append(TopicSink(Topic(of.events_topic_url, identity)))
     if of.app_insights:
-        found.append(InsightsSink(Insights(of.app_insights)))
+        insights = Insights(of.app_insights)
+        found += [InsightsSink(insights), MetricsSink(insights)]
     if of.teams_webhook:
         found.append(ChatSink(Webhook("Teams", of.teams_webhook), teams, "Teams", of.teams_severity))
     if of.slack_webhook:

@@ -70,16 +70,32 @@ def test_a_rollout_is_told_to_event_grid_and_application_insights_from_its_start
         told=lambda: str(insights(world, site)),
         every=0.3,
     )
+    wait_until(
+        lambda: [(one["outcome"], one["id"]) for one in points(world, site)] == [("promoted", events[-1]["id"])],
+        seconds=20,
+        told=lambda: str(points(world, site)),
+        every=0.3,
+    )
     assert not world.poisoned()
 
 
 def insights(world: World, site: Site) -> list[dict[str, Any]]:
     """The properties of the site's custom events."""
+    return properties(world, site, f'AppEvents | where Name startswith "{PREFIX}"')
+
+
+def points(world: World, site: Site) -> list[dict[str, Any]]:
+    """The dimensions of the site's points of how long a rollout took."""
+    return properties(world, site, 'AppMetrics | where Name == "understudy.rollout.seconds" and Sum > 0')
+
+
+def properties(world: World, site: Site, rows: str) -> list[dict[str, Any]]:
+    """What Application Insights keeps beside these rows, of the site's."""
     client = LogsQueryClient(world.credential, endpoint=world.env["LOCALCLOUD_URL"])
     now = datetime.now(UTC)
     answer = client.query_workspace(
         world.stack.settings.log_analytics_workspace_id,
-        f'AppEvents | where Name startswith "{PREFIX}" | project Properties',
+        f"{rows} | project Properties",
         timespan=(now - timedelta(hours=1), now),
     )
     assert isinstance(answer, LogsQueryResult)

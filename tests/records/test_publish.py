@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -16,6 +18,7 @@ import requests
 from cloud.errors import CloudError, Permanent, Temporary
 from cloud.eventgrid import Topic
 from cloud.identity import credential
+from cloud.insights import Insights
 from cloud.webhooks import Webhook
 from rollout.cards import slack, teams
 from rollout.codec import moment
@@ -24,13 +27,14 @@ from rollout.phases import Phase
 from rollout.place import Place
 from rollout.publish import publish
 from rollout.record import Event
-from rollout.sinks import ChatSink, InsightsSink, Sink, TopicSink
+from rollout.sinks import ChatSink, InsightsSink, MetricsSink, Sink, TopicSink
 from rollout.transitions import announced
 from tests.analysis_cloud import AnalysisCloud
 from tests.localcloud.hook import Hook, running_hook
 from tests.records.conftest import Clock, Office, Receiver, how_many, messages
 from tests.rollout.world import standing
 
+HOUSE = Path(__file__).resolve().parents[2]
 SECRET = "T0000-secret-B0000"
 PHASES = (Phase.DEPLOYING, Phase.TESTING, Phase.SHADOW, Phase.CANARY, Phase.AWAITING_APPROVAL, Phase.ROLLING_BACK)
 
@@ -159,6 +163,83 @@ def test_application_insights_gets_custom_events(
         "info",
         "deploying",
     )
+
+
+def ended(clock: Clock, policy: str) -> list[Event]:
+    """The events of a rollout that went out and of one that came back, each three hours after its start."""
+    events = list[Event]()
+    for number, (before, after, changes) in enumerate(
+        [
+            (Phase.RETIRING, Phase.DONE, {}),
+            (Phase.ROLLING_BACK, Phase.ROLLED_BACK, {"harm_seen": clock.now - timedelta(seconds=21)}),
+        ]
+    ):
+        about: dict[str, Any] = {"policy": policy, "number": number, "started": clock.now - timedelta(hours=3)}
+        record = announced(standing(before, **about), standing(after, **about, **changes), clock.now)
+        events += record.outbox.events
+    return events
+
+
+def series(cloud: AnalysisCloud, clock: Clock, policy: str) -> list[Any]:
+    """The query of docs/events.md, for one policy."""
+    [query] = re.findall(r"```kusto\n(.*?)```", (HOUSE / "docs" / "events.md").read_text(), re.DOTALL)
+    found = cloud.logs.query(
+        cloud.cloud.settings.log_analytics_workspace_id,
+        f"{query}| where Policy == '{policy}' | order by Name asc, Outcome asc",
+        clock.now - timedelta(minutes=1),
+        clock.now + timedelta(hours=1),
+    )
+    return [(row["Name"], row["Outcome"], row["Count"], row["Longest"]) for row in found]
+
+
+def test_application_insights_gets_a_point_of_each_series_when_a_rollout_ends(
+    cloud: AnalysisCloud, office: Office, clock: Clock, place: Place
+) -> None:
+    sinks = with_sinks(office, MetricsSink(cloud.insights))
+    publish(sinks, happened(office, place, [*events_of(clock.now), *ended(clock, "measured")]))
+
+    expected = [
+        ("understudy.rollback.seconds", "rolled_back", 1, 21.0),
+        ("understudy.rollout.seconds", "promoted", 1, 10800.0),
+        ("understudy.rollout.seconds", "rolled_back", 1, 10800.0),
+    ]
+    eventually(
+        lambda: series(cloud, clock, "measured") == expected, lambda: (series(cloud, clock, "measured"), expected)
+    )
+
+
+def test_a_point_that_is_sent_again_has_the_same_id_so_that_a_query_counts_it_once(
+    cloud: AnalysisCloud, office: Office, clock: Clock, place: Place
+) -> None:
+    """As after a worker's death between sending and noting that it sent."""
+    sink, (done, _) = MetricsSink(cloud.insights), ended(clock, "twice")
+    sink.send(done)
+    publish(with_sinks(office, sink), happened(office, place, [done]))
+
+    def sent() -> int:
+        query = "AppMetrics | where Properties.policy == 'twice'"
+        since, until = clock.now - timedelta(minutes=1), clock.now + timedelta(hours=1)
+        return len(list(cloud.logs.query(cloud.cloud.settings.log_analytics_workspace_id, query, since, until)))
+
+    eventually(lambda: sent() == 2, sent)
+    assert series(cloud, clock, "twice") == [("understudy.rollout.seconds", "promoted", 1, 10800.0)]
+
+
+def test_metrics_that_are_not_taken_are_sent_later_and_the_events_are_not_sent_again(
+    cloud: AnalysisCloud, office: Office, clock: Clock, place: Place
+) -> None:
+    elsewhere = "InstrumentationKey=00000000-0000-0000-0000-000000000009;IngestionEndpoint=https://localhost:1/"
+    listener, sinks = Listener(), with_sinks(office, MetricsSink(Insights(elsewhere)))
+    events = ended(clock, "later")
+    work = happened(office, place, events)
+    told = publish(replace(sinks, sinks=(listener, *sinks.sinks)), work)
+    assert "sending metrics to Application Insights: they were not accepted" in told
+    assert listener.taken == [event.id for event in events]
+
+    clock.passes(seconds=15)
+    publish(replace(sinks, sinks=(listener, MetricsSink(cloud.insights))), work)
+    eventually(lambda: len(series(cloud, clock, "later")) == 3, lambda: series(cloud, clock, "later"))
+    assert listener.taken == [event.id for event in events]
 
 
 @pytest.mark.parametrize("name", ["Teams", "Slack"])
