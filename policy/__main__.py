@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from policy.conflicts import conflicts
-from policy.load import PolicyError, examine
+from policy.conflicts import Conflict, conflicts
+from policy.document import dotted, read
+from policy.load import PolicyError, Problem, examine
 from policy.model import Policy
 
 
@@ -44,23 +45,30 @@ def _doctor(name: str, endpoint: str, *, as_json: bool) -> int:
 
 def _check(files: Sequence[Path]) -> int:
     policies: list[Policy] = []
+    read_from: list[Path] = []
     problems: list[str] = []
     warnings: list[str] = []
     for file in files:
         try:
             policy, odd = examine(file.read_bytes(), str(file))
             policies.append(policy)
+            read_from.append(file)
             warnings += [str(warning) for warning in odd]
         except PolicyError as wrong:
             problems += [str(problem) for problem in wrong.problems]
         except OSError as wrong:
             problems.append(f"{file}: cannot be read: {wrong.strerror}")
-    problems += [conflict.message for conflict in conflicts(policies)]
+    problems += [_located(read_from[conflict.index], conflict) for conflict in conflicts(policies)]
     for line in (*problems, *warnings):
         print(line, file=sys.stderr)
     if not problems:
         print(f"{len(policies)} {'policy' if len(policies) == 1 else 'policies'}: no problems")
     return 1 if problems else 0
+
+
+def _located(file: Path, conflict: Conflict) -> str:
+    place = read(file.read_bytes(), str(file)).place(conflict.at)
+    return str(Problem(str(file), place.line, place.column, dotted(conflict.at), conflict.message))
 
 
 def _write(what: str) -> int:

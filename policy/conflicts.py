@@ -14,6 +14,7 @@ from itertools import combinations
 
 from policy.match import endpoint_id, endpoint_name
 from policy.model import Policy, Target
+from policy.section import Path
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,26 @@ class Conflict:
     first: str
     second: str
     message: str
+    index: int
+    """Which of the given policies is the second one."""
+    at: Path
+    """Where in the second one's file the two meet."""
 
 
 def conflicts(policies: Sequence[Policy]) -> tuple[Conflict, ...]:
     """Every pair of policies with the same name, or with targets that could be the same endpoint."""
     found = []
-    for first, second in combinations(policies, 2):
+    for (_, first), (index, second) in combinations(enumerate(policies), 2):
+        names = first.name, second.name
         if first.name == second.name:
-            found.append(Conflict(first.name, second.name, f"two policies have the name {first.name!r}"))
+            found.append(Conflict(*names, f"two policies have the name {first.name!r}", index, ("name",)))
         for one, other in _shared(first, second):
             message = (
                 f"{first.name} (target {one.name}) and {second.name} (target {other.name}) could both want "
                 f"endpoint {one.endpoint!r} in workspace {one.workspace!r}: an endpoint belongs to one policy"
             )
-            found.append(Conflict(first.name, second.name, message))
+            at = ("targets", second.targets.index(other), "endpoint")
+            found.append(Conflict(*names, message, index, at))
     return tuple(found)
 
 

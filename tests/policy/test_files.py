@@ -94,7 +94,10 @@ def test_check_tells_of_two_policies_that_want_one_endpoint(tmp_path: Path, caps
     one.write_text(VALID)
     other.write_text(edited(("name: credit\n", "name: other\n")))
     assert main(["check", str(one), str(other)]) == 1
-    assert "an endpoint belongs to one policy" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"{other}:9:15: targets[0].endpoint: credit (target production) and other (target production) could both want"
+        " endpoint 'credit' in workspace 'ml-prod': an endpoint belongs to one policy\n"
+    )
 
 
 def test_reading_a_policy_loads_nothing_heavy() -> None:
