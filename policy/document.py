@@ -123,6 +123,8 @@ def _plain(problem: str) -> str:
         return "not YAML: a second `:` in one line; put text that holds `: ` in quotes"
     if "could not find expected ':'" in problem:
         return "not YAML: a line without `key: value`, or indented differently from its neighbours"
+    if problem.startswith("found undefined alias"):
+        return f"not YAML: {problem}: text that begins with `*` needs quotes"
     return f"not YAML: {problem}"
 
 

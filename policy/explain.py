@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policy.document import Document, Path, dotted
+from policy.hints import instead
 from policy.problems import Problem
 
 _WANTED = {
@@ -53,19 +54,22 @@ def _message(path: Path, error: Mapping[str, Any], schema: Mapping[str, Any]) ->
     limits = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "more than"}
     if kind in limits:
         limit = context.get("ge", context.get("le", context.get("gt")))
-        return f"must be {limits[kind]} {limit:g}, not {error['input']}"
+        share = kind == "less_than_equal" and limit == 1 and 2 <= error["input"] <= 100
+        meant = f": 1 is all; for {error['input']:g} % write {error['input'] / 100:g}" if share else ""
+        return f"must be {limits[kind]} {limit:g}, not {error['input']}{meant}"
     if kind == "finite_number":
         return "must be a finite number"
     if kind.endswith("_type") and (wanted := _WANTED.get(kind.removesuffix("_type"))):
-        return _wrong_type(error["input"], wanted)
+        return _wrong_type(error["input"], wanted, path, schema)
     return str(error["msg"])
 
 
-def _wrong_type(value: Any, wanted: str) -> str:
+def _wrong_type(value: Any, wanted: str, path: Path, schema: Mapping[str, Any]) -> str:
     if value is None:
-        return f"is empty: it must be {wanted}; remove the key to get the default"
-    hint = ": put it in quotes" if wanted == "text" and isinstance(value, (bool, int, float)) else ""
-    return f"must be {wanted}, not {_shown(value)}{hint}"
+        needed = any(path[-1] in part.get("required", ()) for part in _parts(schema, path[:-1]))
+        return f"is empty: it must be {wanted}{'' if needed else '; remove the key to get the default'}"
+    meant = instead(value, wanted, _parts(schema, path))
+    return f"must be {wanted}, not {_shown(value)}{f': write {meant}' if meant else ''}"
 
 
 def _shown(value: Any) -> str:
