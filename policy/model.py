@@ -56,8 +56,8 @@ class Policy(Section):
     )
     foreign_change: ForeignChange = Field(
         default="hold",
-        description="When somebody else changes the live split: `hold` the rollout, or `restore` the split. "
-        "A lost mirror is put back either way.",
+        description="When somebody else changes the live split or sets a mirror: `hold` the rollout, or `restore` the "
+        "split. A lost mirror is put back either way.",
     )
 
     def at(self, target: Target | str) -> Self:

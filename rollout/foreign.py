@@ -1,4 +1,4 @@
-"""Somebody else's change of the live split: held for a person, or put back, as the policy says. Pure.
+"""Somebody else's change of the live split or the mirror: held for a person, or put back, as the policy says. Pure.
 
 A lost mirror is not meant here: an update by an old client drops it silently, and it is put back in any case.
 """
@@ -13,10 +13,10 @@ from rollout.endpoint import Snapshot
 from rollout.observation import Observation
 from rollout.phases import Phase
 from rollout.record import Record
-from rollout.traffic import is_foreign, wanted
+from rollout.traffic import foreign, wanted
 
 FOREIGN_HOLD = "foreign-split"
-"""The hold that stands for somebody else's change of the live split; `resume` ends it."""
+"""The hold that stands for somebody else's change of the split; `resume` ends it."""
 MOST_RESTORED = 3
 """So often a split is put back within one step; whoever changes it once more means it, and the rollout holds."""
 
@@ -29,8 +29,8 @@ def with_split(policy: Policy, record: Record, seen: Observation, now: datetime)
     if seen.endpoint is None:
         return record
     ours = record.since is not None if record.phase is Phase.DEPLOYING else record.phase is not Phase.ROLLING_BACK
-    if ours and is_foreign(record, seen.endpoint, wanted(policy, record)[0]):
-        text = f"somebody else set the live split to {dict(seen.endpoint.traffic)}"
+    if ours and (changed := foreign(record, seen.endpoint, wanted(policy, record))):
+        text = f"somebody else set {changed}"
         if policy.foreign_change == "restore" and record.restored < MOST_RESTORED:
             record = replace(record, restored=record.restored + 1).noted(now, "decision", f"{text}; it is put back")
         else:

@@ -147,7 +147,7 @@ class Look:
         before = self.capacity_first(endpoint, traffic, mirror)
         if before is not None:
             return before
-        lost = self.record.since is not None and dict(endpoint.traffic) == traffic
+        lost = self.record.since is not None and dict(endpoint.traffic) == traffic and not endpoint.mirror
         why = "the mirror setting was lost and is put back" if lost else "waiting for the split to be read back"
         return self.write_split(traffic, mirror, why=why)
 

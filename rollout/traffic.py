@@ -52,14 +52,18 @@ def is_split(endpoint: EndpointSeen, traffic: Split, mirror: Split) -> bool:
     return dict(endpoint.traffic) == traffic and dict(endpoint.mirror) == mirror
 
 
-def is_foreign(record: Record, endpoint: EndpointSeen, goal: Split) -> bool:
-    """Whether the live split is one that this rollout neither saw before, nor asked for, nor wants.
+def foreign(record: Record, endpoint: EndpointSeen, goal: tuple[Split, Split]) -> str:
+    """What of the split is somebody else's: neither seen before, nor asked for, nor wanted; nothing if all is ours.
 
     A lost mirror is not foreign: an update by an old client drops it silently, and it is put back.
     """
-    traffic = dict(endpoint.traffic)
-    asked = record.asked[0] if record.asked else goal
-    return traffic not in (record.traffic, asked, goal)
+    traffic, mirror = dict(endpoint.traffic), dict(endpoint.mirror)
+    asked = record.asked or goal
+    if traffic not in (record.traffic, asked[0], goal[0]):
+        return f"the live split to {traffic}"
+    if mirror and mirror not in (record.mirror, asked[1], goal[1]):
+        return f"the mirror to {mirror}"
+    return ""
 
 
 def sole_live(endpoint: EndpointSeen) -> tuple[bool, str | None]:

@@ -249,6 +249,7 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "foreign split, not read back yet": taken_before_read_back,
     "foreign, not read back, rollback": lambda g: taken_before_read_back(g).seeing(alerts=(alert("rollback"),)),
     "no live traffic at all": lambda g: g.found(traffic={}, mirror={}),
+    "foreign mirror": lambda g: g.found(mirror={"theirs": 10}),
     "mirror lost": lambda g: g.found(mirror={}),
     "split not there yet": unread,
     "split not there, endpoint busy": lambda g: unread(g).found(state="Updating"),

@@ -219,7 +219,8 @@ class Decided:
         if self.policy.foreign_change == "restore" and before.restored < 3:
             return
         known = (before.traffic, before.asked[0] if before.asked else None, self.goal(before))
-        if self.seen.endpoint is not None and self.shown.traffic not in known:
+        mirrored = self.shown.mirror in (before.mirror, before.asked[1] if before.asked else None, {})
+        if self.seen.endpoint is not None and (self.shown.traffic not in known or not mirrored):
             assert not self.writes or self.after.phase is Phase.ROLLING_BACK
             assert self.after.terminal or self.after.phase in (before.phase, Phase.ROLLING_BACK)
 

@@ -93,6 +93,7 @@ foreign split, shared              !         !         !         !         !    
 foreign split, not read back yet   +C        !         !         !         !         !         !         !
 foreign, not read back, rollback   rolled    rolled    rolled    rolled    rolled    rolled    rolled    rolled
 no live traffic at all             !         !         !         !         !         !         !         !
+foreign mirror                     !         !         !         !         !         !         !         !
 mirror lost                        +C        .         .         +W        .         .         .         .
 split not there yet                +C        .         .         +W        +W        +W        +W        +W
 split not there, endpoint busy     .         .         .         .         .         .         .         .
@@ -191,6 +192,7 @@ foreign split, shared              !         !         !         rolled    .    
 foreign split, not read back yet   !         !         !         rolled    .         .         .         .
 foreign, not read back, rollback   rolled    rolled    rolled    rolled    .         .         .         .
 no live traffic at all             !         !         !         rolled    .         .         .         .
+foreign mirror                     !         !         !         +W        .         .         .         .
 mirror lost                        .         .         .         +W        .         .         .         .
 split not there yet                +W        +W        +W        +W        .         .         .         .
 split not there, endpoint busy     .         .         .         +W        .         .         .         .

@@ -35,6 +35,30 @@ def test_a_policy_that_restores_puts_the_split_back_in_the_look_that_sees_it() -
     ]
 
 
+def test_somebody_elses_mirror_holds_the_rollout_until_a_person_resumes() -> None:
+    loop = in_shadow()
+    loop.azure.deployments["theirs"] = "Succeeded"
+    loop.azure.mirror = {"theirs": 20}
+    loop.look()
+    assert loop.record is not None
+    assert (loop.azure.under_way, loop.record.flags) == (None, frozenset({Flag.HELD}))
+    assert loop.record.entries[-1].text == "somebody else set the mirror to {'theirs': 20}"
+
+    loop.look(commands=(command("resume"),))
+    assert loop.azure.under_way == ({OLD: 100}, {NEW: 20})
+
+
+def test_a_policy_that_restores_puts_the_mirror_back_as_well() -> None:
+    loop = restoring(in_shadow())
+    loop.azure.mirror = {NEW: 50}
+    loop.look()
+    assert loop.azure.under_way == ({OLD: 100}, {NEW: 20})
+    assert loop.record is not None
+    assert f"somebody else set the mirror to {{'{NEW}': 50}}; it is put back" in [
+        entry.text for entry in loop.record.entries
+    ]
+
+
 def test_whoever_changes_it_again_and_again_means_it_and_the_rollout_holds() -> None:
     loop = restoring(in_canary())
     for _ in range(MOST_RESTORED):

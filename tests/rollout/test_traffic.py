@@ -7,7 +7,7 @@ import pytest
 from rollout.endpoint import EndpointSeen
 from rollout.phases import Phase
 from rollout.record import Split
-from rollout.traffic import back, is_foreign, is_split, nowhere_back, sole_live, wanted
+from rollout.traffic import back, foreign, is_split, nowhere_back, sole_live, wanted
 from tests.rollout.world import NEW, OLD, POLICY, SPLITS, deployment, endpoint, standing
 
 WANTING = [phase for phase in SPLITS if phase not in (Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.SUPERSEDED)]
@@ -85,16 +85,25 @@ def test_a_split_is_compared_with_its_mirror() -> None:
 
 def test_a_split_is_foreign_when_it_was_neither_seen_nor_asked_for() -> None:
     record = standing(Phase.CANARY, traffic={OLD: 100}, asked=({OLD: 90, NEW: 10}, {}))
-    goal = {OLD: 90, NEW: 10}
+    goal = ({OLD: 90, NEW: 10}, dict[str, int]())
 
-    assert not is_foreign(record, endpoint({OLD: 100}), goal), "seen before"
-    assert not is_foreign(record, endpoint({OLD: 90, NEW: 10}), goal), "asked for"
-    assert is_foreign(record, endpoint({OLD: 50, NEW: 50}), goal)
-    assert is_foreign(record, endpoint({}), goal)
+    assert not foreign(record, endpoint({OLD: 100}), goal), "seen before"
+    assert not foreign(record, endpoint({OLD: 90, NEW: 10}), goal), "asked for"
+    assert foreign(record, endpoint({OLD: 50, NEW: 50}), goal)
+    assert foreign(record, endpoint({}), goal)
+
+
+def test_a_mirror_is_foreign_when_it_was_neither_seen_nor_asked_for() -> None:
+    record, goal = standing(Phase.SHADOW), SPLITS[Phase.SHADOW]
+
+    assert not foreign(record, endpoint(*goal), goal)
+    assert foreign(record, endpoint({OLD: 100}, {NEW: 50}), goal) == f"the mirror to {{'{NEW}': 50}}"
+    assert foreign(record, endpoint({OLD: 100}, {"theirs": 20}), goal)
+    assert foreign(standing(Phase.CANARY), endpoint(*SPLITS[Phase.CANARY][:1], {"theirs": 20}), SPLITS[Phase.CANARY])
 
 
 def test_a_lost_mirror_is_not_foreign() -> None:
-    assert not is_foreign(standing(Phase.SHADOW), endpoint({OLD: 100}), {OLD: 100})
+    assert not foreign(standing(Phase.SHADOW), endpoint({OLD: 100}), SPLITS[Phase.SHADOW])
 
 
 @pytest.mark.parametrize(
