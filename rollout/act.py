@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cloud.data_assets import COLLECTED
-from cloud.errors import CloudError, Permanent, Temporary
+from cloud.errors import CloudError, Conflict, Permanent, Temporary
 from policy.model import Policy
 from rollout.batch_bodies import batch_body
 from rollout.bodies import candidate_body, doubts
@@ -24,12 +24,16 @@ from rollout.decision import (
     SetTraffic,
     StartJob,
 )
+from rollout.endpoint import AT_REST
 from rollout.inbox import stops
 from rollout.observe import Seen
 from rollout.place import Place
 from rollout.record import Record
 from rollout.sample_jobs import start_job
 from rollout.sending import send_load
+
+BEGUN_SECONDS = 5.0
+"""Until a split is asked for again that met somebody's operation."""
 
 
 @dataclass(frozen=True)
@@ -127,13 +131,16 @@ def _send_load(
 def _set_traffic(context: Context, place: Place, seen: Seen, action: SetTraffic) -> bool:
     """The PUT carries the whole endpoint, so it is read again right before: what others changed meanwhile stays.
 
-    If they changed the split itself, the decision was made on something else; only a way back is written all the same.
+    If they changed the split itself, the decision was made on something else; and what an operation that has begun
+    since comes to is not known. Only a way back is written all the same.
     """
     now = context.at(place.endpoint_id).read(place.endpoint_id)
     if now is None or seen.endpoint is None:
         return False
     if not action.urgent and (now.traffic, now.mirror) != (seen.endpoint.traffic, seen.endpoint.mirror):
         return False
+    if not action.urgent and now.state not in AT_REST:
+        raise Conflict(f"endpoint {place.endpoint} is {now.state}: another operation began", retry_after=BEGUN_SECONDS)
     context.at(place.endpoint_id).write_traffic(now, action.traffic, action.mirror)
     return True
 

@@ -21,6 +21,8 @@ FIRST_WAIT = timedelta(minutes=5)
 """Time until what Azure refused for lack of quota is asked for again; it doubles with each refusal."""
 LONGEST_WAIT = timedelta(hours=1)
 
+_QUOTA = re.compile(r"outofquota|(?<![\w/-])quota(?![\w/-])", re.IGNORECASE)
+"""Azure's word, not a part of a name: a deployment or a model may be called after a quota."""
 _NEEDED = re.compile(r"Additional needed:\s*(\d+)", re.IGNORECASE)
 _USED = re.compile(r"Current usage/limit:\s*(\d+)\s*/\s*(\d+)", re.IGNORECASE)
 
@@ -95,7 +97,7 @@ def shrunk(record: Record, endpoint: EndpointSeen) -> str:
 def with_refusal(record: Record, now: datetime) -> Record:
     """The record with Azure's refusal of instances kept as a shortage: asked for again later and later."""
     text = "" if record.phase is Phase.ROLLING_BACK else record.refused
-    of_quota = "quota" in text.lower()
+    of_quota = _QUOTA.search(text) is not None
     if not text or not (of_quota or (_of_the_candidate(record) and record.phase is not Phase.DEPLOYING)):
         return record
     tries = (record.short.tries if record.short else 0) + 1

@@ -10,6 +10,9 @@ SERVING = frozenset({"Succeeded", "Updating", "Scaling"})
 """Deployment states in which requests are answered. Failed is not among them: a failed first provisioning never
 served, and whether a failed update still serves is not documented."""
 
+AT_REST = frozenset({"Succeeded", "Failed", "Canceled"})
+"""Endpoint states in which no operation runs."""
+
 
 @dataclass(frozen=True)
 class DeploymentSeen:
@@ -44,7 +47,7 @@ class EndpointSeen:
     @property
     def busy(self) -> bool:
         """Whether an operation on the endpoint itself is in flight."""
-        return self.state not in ("Succeeded", "Failed", "Canceled")
+        return self.state not in AT_REST
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from rollout.endpoint import DeploymentSeen
 from rollout.phases import Flag, Phase
 from tests.rollout.azure import NO_QUOTA, Loop
 from tests.rollout.journey import HOUR, WELL, deployed, old_is_live, registered
-from tests.rollout.world import NEW, OLD, POLICY, SAFE, V1, V2, alert, command, decided
+from tests.rollout.world import NEW, OLD, POLICY, SAFE, V1, V2, alert, command, decided, deployment
 
 MINUTE = timedelta(minutes=1)
 
@@ -213,6 +213,28 @@ def test_autoscale_that_cannot_be_read_holds_the_start() -> None:
 )
 def test_a_refusal_for_lack_of_quota_says_how_many_cores_are_missing(refusal: str, begins: str) -> None:
     assert lacking(refusal).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "waits"),
+    [
+        ("PUT .../deployments/new: 400 (OutOfQuota) no room in the region", True),
+        ("PUT .../onlineEndpoints/fx: 400 Endpoint Quota reached for subscription s. usage/limit: 300/300", True),
+        ("PUT .../onlineEndpoints/quota/deployments/sales-quota-1: 400 unknown environment", False),
+        ("PUT .../deployments/new: 400 model quota-check:3 has no flavor python_function", False),
+    ],
+)
+def test_only_a_refusal_for_lack_of_quota_is_waited_out_and_not_one_that_names_a_quota_by_chance(
+    refusal: str, waits: bool
+) -> None:
+    loop = live_with(10)
+    loop.look()
+    record = replace(loop.record, refused=refusal, since=None)
+
+    next_one = decided(record, replace(loop.azure.seen(), deployments={OLD: deployment(OLD)}), policy=loop.policy)
+
+    assert (next_one.record.phase is Phase.DEPLOYING) == waits
+    assert bool(next_one.record.short) == waits
 
 
 def test_a_first_provisioning_that_gave_way_to_another_operation_is_made_again() -> None:
