@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from policy.model import MODEL, Action, Policy, Target
@@ -16,6 +17,15 @@ def watches(policy: Policy, model_name: str) -> bool:
 def endpoint_name(target: Target, model_name: str) -> str:
     """The endpoint of `target` for `model_name`; `_` and `.`, which Azure allows only in models, become dashes."""
     return target.endpoint.replace(MODEL, re.sub(r"[._]", "-", model_name))
+
+
+def by_endpoint(target: Target, model_names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The models by the endpoint they go to, in lower case as Azure tells it apart: more than one is a mistake."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in model_names:
+        endpoint = endpoint_name(target, name).lower()
+        found[endpoint] = (*found.get(endpoint, ()), name)
+    return found
 
 
 def places(policy: Policy, model_name: str) -> tuple[tuple[Target, str], ...]:

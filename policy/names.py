@@ -18,7 +18,7 @@ _ENDPOINT = re.compile(r"[A-Za-z](-?[A-Za-z0-9])+")
 _SEGMENT_RULE: Final = (
     "use only a-z, 0-9 and single dashes inside, at most 64 characters: it becomes part of URLs and blob names"
 )
-_ENDPOINT_RULE: Final = "Azure wants 3 to 32 letters, digits and single dashes inside, starting with a letter"
+ENDPOINT_RULE: Final = "Azure wants 3 to 32 letters, digits and single dashes inside, starting with a letter"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _endpoint(value: str) -> str:
     if "{" in example or "}" in example:
         refuse(f"{value!r}: only {MODEL} may stand in braces")
     if not valid_endpoint(example):
-        refuse(f"{value!r} cannot name an endpoint: {_ENDPOINT_RULE}")
+        refuse(f"{value!r} cannot name an endpoint: {ENDPOINT_RULE}")
     return value
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from cloud.batch import workspace_of
 from cloud.errors import Permanent
 from policy.model import BatchSettings, DeploymentSettings
-from rollout.bodies import TAG, copied_properties, iso, lay_code
+from rollout.bodies import MADE_BY, TAG, copied_properties, iso, lay_code
+from rollout.names import settings_digest
 
 Json = dict[str, Any]
 
@@ -33,7 +34,7 @@ def batch_body(
     if settings.instance_count is not None:
         properties["resources"] = {**(properties.get("resources") or {}), "instanceCount": settings.instance_count}
     _lay(settings.batch, properties, str(endpoint["id"]))
-    body["tags"] = {**(body.get("tags") or {}), TAG: policy}
+    body["tags"] = {**(body.get("tags") or {}), TAG: policy, MADE_BY: settings_digest(settings)}
     return body
 
 

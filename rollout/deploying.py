@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from policy.names import ENDPOINT_RULE, valid_endpoint
 from rollout.capacity import first_size, with_size
 from rollout.deadlines import unless_overdue
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment
@@ -106,7 +107,7 @@ def obstacle(look: Look) -> Decision | None:
     if short is not None and look.now < short.again:
         return look.stay(short.text, flags=frozenset({Flag.HELD}), after=max(short.again - look.now, look.pace))
     if endpoint is None:
-        reason = f"endpoint {look.record.endpoint} does not exist; create it, or mend `endpoint` of the target"
+        reason = f"endpoint {look.record.endpoint} does not exist; {create_or_mend(look.record.endpoint)}"
         return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
     if look.stopped:
         return look.stay(look.stopped)
@@ -116,6 +117,13 @@ def obstacle(look: Look) -> Decision | None:
     if reason:
         return look.stay(f"{reason}, or set `adopt: true`", flags=frozenset({Flag.HELD}), after=look.pace * 5)
     return None
+
+
+def create_or_mend(endpoint: str) -> str:
+    """What to do about an endpoint that is not there; one of a wildcard may have a name that no endpoint can have."""
+    if valid_endpoint(endpoint):
+        return "create it, or mend `endpoint` of the target"
+    return f"none can have that name ({ENDPOINT_RULE}): give its model a policy with an `endpoint` of its own"
 
 
 def _not_its_turn(look: Look) -> Decision | None:

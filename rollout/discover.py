@@ -7,13 +7,14 @@ from hashlib import sha256
 
 from cloud.errors import CloudError, Conflict
 from cloud.models import ModelVersion
-from policy.match import places, watches
+from cloud.models import Place as ModelPlace
+from policy.match import by_endpoint, places, watches
 from policy.model import Policy
 from rollout.codec import stamp
 from rollout.context import Context
 from rollout.intake import item_id, registered_at
 from rollout.place import place_of
-from rollout.versions import model_place
+from rollout.versions import crowded, model_place
 
 STATE = "state"
 
@@ -23,18 +24,21 @@ def discover(context: Context) -> list[str]:
     troubles = []
     for policy in context.policies.current().policies.values():
         try:
-            _policy(context, policy)
+            troubles += [f"{policy.name}: {text}" for text in _policy(context, policy)]
         except CloudError as error:
             troubles.append(f"{policy.name}: {error}")
     return troubles
 
 
-def _policy(context: Context, policy: Policy) -> None:
+def _policy(context: Context, policy: Policy) -> list[str]:
+    """List the policy's models; what is wrong with their names."""
+    troubles = []
     homes = dict.fromkeys(model_place(policy, target) for target in policy.targets)
     for home in homes:
         names = [policy.model.name]
         if policy.model.is_wildcard:
             names = [name for name in context.models.names(home) if watches(policy, name)]
+            troubles += _crowded(policy, home, names)
         for name in names:
             digest = _digest(context.models.versions(home, name))
             for target, endpoint in places(policy, name):
@@ -50,6 +54,13 @@ def _policy(context: Context, policy: Policy) -> None:
                 identity = item_id("listing", name, digest, known.etag if known else "")
                 registered_at(context, place, identity, {"model": name, "event": digest})
                 _remember(context, blob, digest, known.etag if known else None)
+    return troubles
+
+
+def _crowded(policy: Policy, home: ModelPlace, names: list[str]) -> list[str]:
+    targets = [target for target in policy.targets if model_place(policy, target) == home]
+    found = {endpoint: models for target in targets for endpoint, models in by_endpoint(target, names).items()}
+    return [crowded(endpoint, models) for endpoint, models in found.items() if len(models) > 1]
 
 
 def _remember(context: Context, blob: str, digest: str, etag: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cloud.errors import CloudError
 from cloud.models import Place as ModelPlace
 from policy.match import endpoint_name, watches
@@ -29,9 +31,15 @@ def list_versions(
 ) -> Versions | None:
     """The versions that are not archived; None when they could not be listed. One list call (two for a wildcard)."""
     home = model_place(policy, target)
+    owner = _owner(place, policy, target, record)
     try:
-        name = inbox.model or (record.model if record else _model_of(context, place, policy, target, home))
+        name = owner or inbox.model or (record.model if record else _model_of(context, place, policy, target, home))
         found = context.models.versions(home, name) if name else ()
+        if owner is not None and inbox.model not in (None, owner):
+            if found:
+                trouble.append(crowded(place.endpoint, (owner, str(inbox.model))))
+            else:
+                found = context.models.versions(home, str(inbox.model))
     except CloudError as error:
         trouble.append(str(error))
         return None
@@ -43,6 +51,21 @@ def list_versions(
         newest=known[newest.version] if newest else None,
         eligible=frozenset(v.version for v in eligible),
         known=known,
+    )
+
+
+def _owner(place: Place, policy: Policy, target: Target, record: Record | None) -> str | None:
+    """The model whose versions have been rolled out at a wildcard's endpoint, which no other's may take over."""
+    if record is None or not policy.model.is_wildcard or not watches(policy, record.model):
+        return None
+    return record.model if endpoint_name(target, record.model).lower() == place.endpoint else None
+
+
+def crowded(endpoint: str, models: Sequence[str]) -> str:
+    """What is said of models of one wildcard whose names come to one endpoint."""
+    return (
+        f"the models {' and '.join(models)} would share endpoint {endpoint}, and it serves only one of them:"
+        " give the other a name or a policy of its own"
     )
 
 

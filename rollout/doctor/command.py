@@ -16,7 +16,7 @@ from cloud.errors import CloudError
 from cloud.identity import signed_in
 from cloud.settings import Settings, SettingsError
 from policy.load import load
-from policy.match import endpoint_name, watches
+from policy.match import by_endpoint, watches
 from policy.model import Policy, Target
 from policy.problems import PolicyError
 from rollout.context import Context
@@ -24,7 +24,7 @@ from rollout.doctor.examine import Others, examine, shared
 from rollout.doctor.finding import Check, bad
 from rollout.doctor.report import stops, table, to_json
 from rollout.shell import Shell
-from rollout.versions import model_place
+from rollout.versions import crowded, model_place
 from rollout.wiring import wired
 
 MOST_ENDPOINTS = 5
@@ -73,21 +73,23 @@ def _report(
     report: dict[str, tuple[Check, ...]] = {"the app": shared(context, of)}
     for target in policy.targets:
         found = _endpoints(context, policy, target)
-        chosen = {name: model for name, model in found.items() if endpoint in ("", name.lower())}
+        chosen = {name: models for name, models in found.items() if endpoint in ("", name)}
         if not chosen:
             report[f"target {target.name}"] = (_nothing(policy, endpoint),)
-        for name, model in list(chosen.items())[:MOST_ENDPOINTS]:
+        for name, models in list(chosen.items())[:MOST_ENDPOINTS]:
             subject = f"target {target.name}, {target.kind} endpoint {name}"
-            report[subject] = examine(context, policy, target, name, model, others)
+            checks = examine(context, policy, target, name, models[0], others)
+            alone = () if len(models) == 1 else (bad("models", crowded(name, models)),)
+            report[subject] = (*alone, *checks)
     return report
 
 
-def _endpoints(context: Context, policy: Policy, target: Target) -> dict[str, str]:
-    """Each endpoint of the target with its model; a wildcard's are those of the models that are registered."""
-    if not policy.model.is_wildcard:
-        return {endpoint_name(target, policy.model.name): policy.model.name}
-    names = context.models.names(model_place(policy, target))
-    return {endpoint_name(target, name): name for name in names if watches(policy, name)}
+def _endpoints(context: Context, policy: Policy, target: Target) -> dict[str, tuple[str, ...]]:
+    """Each endpoint of the target with its models; a wildcard's are those of the models that are registered."""
+    names = [policy.model.name]
+    if policy.model.is_wildcard:
+        names = [name for name in context.models.names(model_place(policy, target)) if watches(policy, name)]
+    return by_endpoint(target, names)
 
 
 def _nothing(policy: Policy, endpoint: str) -> Check:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from cloud.endpoints import Endpoint
 from cloud.errors import CloudError
+from policy.names import ENDPOINT_RULE, valid_endpoint
 from rollout.doctor import mend
 from rollout.doctor.case import Case
 from rollout.doctor.finding import Check, bad, doubtful, good
@@ -33,6 +34,9 @@ def there(case: Case) -> tuple[Check, ...]:
 
 
 def _absent(case: Case, name: str) -> Check:
+    if not valid_endpoint(case.place.endpoint):
+        text = f"no endpoint can be called {case.place.endpoint}, as model {case.model} would want it: {ENDPOINT_RULE}"
+        return bad(name, text, f"give {case.model} a policy of its own with an `endpoint` written out")
     other = "batch" if case.target.kind == "online" else "online"
     elsewhere = case.place.endpoint_id.replace(f"/{case.target.kind}endpoints/", f"/{other}endpoints/")
     try:

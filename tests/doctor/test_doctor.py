@@ -394,6 +394,22 @@ def test_a_wildcard_is_asked_at_the_endpoints_of_the_models_that_are_registered(
     assert "no endpoint other" in capsys.readouterr().out
 
 
+def test_a_model_whose_name_no_endpoint_can_have_is_told_with_the_way_round(patient: Patient, capsys: Out) -> None:
+    cloud, long = patient.cloud, f"odd-1.{'x' * 32}"
+    cloud.model(long)
+    assert main(["doctor", str(patient.policy(model='"odd-*"', endpoint="{model}"))]) == 1
+    out = capsys.readouterr().out
+    assert f"no endpoint can be called odd-1-{'x' * 32}, as model {long} would want it: Azure wants 3 to 32" in out
+    assert f"-> give {long} a policy of its own with an `endpoint` written out" in out
+
+
+def test_models_whose_names_come_to_one_endpoint_are_told(patient: Patient, capsys: Out) -> None:
+    for name in ("twin.a", "twin_A"):
+        patient.cloud.model(name)
+    assert main(["doctor", str(patient.policy(model='"twin*"', endpoint="{model}"))]) == 1
+    assert "the models twin.a and twin_A would share endpoint twin-a, and it serves only one" in capsys.readouterr().out
+
+
 def test_the_table_lines_up_and_ends_with_what_follows(patient: Patient, orders: Orders, capsys: Out) -> None:
     orders.give("role.missing", match="/onlineEndpoints/[^/]+$", actions=["*/write"])
     assert main(["doctor", str(patient.policy())]) == 1

@@ -8,6 +8,7 @@ from tests.loop import stories
 from tests.loop.policies import policy_text
 from tests.loop.site import Site
 from tests.loop.stories import Story, Told
+from tests.loop.waiting import wait_until
 from tests.loop.world import World, together
 
 SOAK_SECONDS = 8
@@ -55,6 +56,30 @@ def each_model_of_a_wildcard_goes_to_the_endpoint_of_its_own_name(world: World) 
     assert not other.deployments()
 
 
+def an_endpoint_to_which_two_models_names_come_serves_only_the_first_and_the_other_is_told(world: World) -> None:
+    (first,) = sites(world, 1)
+    second, mark = Site(world, first.mark), first.mark
+    policy, endpoint = f"policy-{mark}", f"twin-{mark}-a"
+    for site, model in ((first, f"twin-{mark}.a"), (second, f"twin-{mark}_a")):
+        at(world, site, policy=policy, target="local", model=model, endpoint=endpoint)
+    with_endpoints(world, first)
+    world.upload(
+        "policies", f"{policy}.yaml", policy_text(policy, f'"twin-{mark}*"', '"{model}"', world.stack.settings)
+    )
+    first.wait_until_in_force()
+    first.register("1")
+    first.wait_for("done", version="1")
+    before = set(first.record_now()["handled"])
+
+    second.register("2")
+
+    first.wait_until("its event was taken in", lambda _: bool(set(first.record_now()["handled"]) - before))
+    told = f"the models {first.model} and {second.model} would share endpoint {endpoint}"
+    wait_until(lambda: told in str(world.health()), seconds=60, told=lambda: str(world.health()), every=0.2)
+    assert (first.record_now()["model"], first.split()) == (first.model, ({"1": 100}, {}))
+    assert list(first.deployments().values()) == ["1"]
+
+
 def a_version_comes_to_the_second_target_when_it_is_done_and_has_soaked_at_the_first(world: World) -> None:
     staging, production = sites(world, 2)
     policy, model = f"policy-{staging.mark}", f"model-{staging.mark}"
@@ -80,6 +105,7 @@ def a_version_comes_to_the_second_target_when_it_is_done_and_has_soaked_at_the_f
 
 @stories.of(
     each_model_of_a_wildcard_goes_to_the_endpoint_of_its_own_name,
+    an_endpoint_to_which_two_models_names_come_serves_only_the_first_and_the_other_is_told,
     a_version_comes_to_the_second_target_when_it_is_done_and_has_soaked_at_the_first,
 )
 def test(story: Story, told: Told) -> None:

@@ -10,6 +10,7 @@ from cloud.errors import Permanent
 from policy.load import load
 from policy.model import DeploymentSettings
 from rollout.batch_bodies import batch_body
+from rollout.names import settings_digest
 from tests.rollout.batch_world import TEXT
 
 WORKSPACE = "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W"
@@ -43,7 +44,7 @@ def test_all_that_the_policy_does_not_speak_of_stays_as_the_default_deployment_h
     body = batch_body(LIVE, ENDPOINT, settings(), "new model", "churn")
     kept = {k: v for k, v in LIVE["properties"].items() if k not in ("provisioningState", "properties", "model")}
     assert body["properties"] == {**kept, "model": {"referenceType": "Id", "assetId": "new model"}}
-    assert body["tags"] == {"team": "churn", "understudy": "churn"}
+    assert body["tags"] == {"team": "churn", "understudy": "churn", "understudy-settings": settings_digest(settings())}
     assert "id" not in body
 
 

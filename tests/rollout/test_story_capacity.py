@@ -229,6 +229,7 @@ def test_only_a_refusal_for_lack_of_quota_is_waited_out_and_not_one_that_names_a
 ) -> None:
     loop = live_with(10)
     loop.look()
+    assert loop.record is not None
     record = replace(loop.record, refused=refusal, since=None)
 
     next_one = decided(record, replace(loop.azure.seen(), deployments={OLD: deployment(OLD)}), policy=loop.policy)
