@@ -25,10 +25,10 @@ MOST_SERIES = 1000
 
 @dataclass(frozen=True)
 class Series:
-    """One combination of dimension values (names in lower case) with its points, missing ones left out."""
+    """One combination of dimension values (names in lower case) and its points by minute; missing ones are left out."""
 
     dimensions: Mapping[str, str]
-    points: tuple[float, ...]
+    points: Mapping[datetime, float]
 
 
 class Metrics:
@@ -57,7 +57,7 @@ class Metrics:
         return tuple(
             Series(
                 {name.lower(): value for name, value in series.metadata_values.items()},
-                tuple(point.average for point in series.data if point.average is not None),
+                {point.timestamp: point.average for point in series.data if point.average is not None},
             )
             for result in results
             for one in result.metrics

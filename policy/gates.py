@@ -84,7 +84,13 @@ class Gates(Section):
     drift: DriftGate | None = Field(default=None, description="Share of drifted features. Needs `drift`.")
     cost: CostGate | None = Field(default=None, description="Cost of the candidate over that of live.")
     min_requests: Annotated[Whole, Field(ge=1)] = Field(
-        default=50, description="With fewer requests on either side there is no verdict."
+        default=50,
+        description="With fewer requests on either side there is no verdict (with `alpha`, errors show harm sooner).",
+    )
+    alpha: Annotated[Number, Field(gt=0, le=0.5)] | None = Field(
+        default=None,
+        description="Judge by sequential tests: the largest chance of a wrong verdict in a step, however often it is "
+        "looked at. Left out: by estimates over `min_requests`.",
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,8 @@
 """The judge of batch targets: rows of the sample by the common judge, and jobs, of which a partial failure is none.
 
 Rows take the place of requests: a row that the candidate did not answer is an error, and answers are compared as in a
-shadow. How long a job took says more of the cluster's queue than of the model, so latency is not judged.
+shadow. The sample is the whole of what is asked about and is judged once, so the gates are plain (`rollout.judge`).
+How long a job took says more of the cluster's queue than of the model, so latency is not judged.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from policy.gates import Gates
+from rollout.judge import judge
 from rollout.sample import SAMPLE
-from rollout.verdict import Evidence, Finding, Outcome, Verdict, judge
+from rollout.verdict import Evidence, Finding, Outcome, Verdict
 
 JOBS = "jobs"
 """Name of the finding, and source of evidence that counts the endpoint's own jobs."""
@@ -20,7 +22,7 @@ def judge_batch(gates: Gates, evidence: Evidence) -> Verdict:
     """Judge the two jobs on the sample, or after the switch the jobs of the endpoint's users."""
     if evidence.source != SAMPLE:
         return _verdict(_users_jobs(evidence))
-    rows = judge(gates.model_copy(update={"latency_p95": None}), evidence, shadow=True)
+    rows = judge(gates.model_copy(update={"latency_p95": None, "alpha": None}), evidence, shadow=True)
     return _verdict(_sample_jobs(evidence), *(replace(one, text=_of_rows(one.text)) for one in rows.findings))
 
 

@@ -16,6 +16,7 @@ from rollout.decision import Decision
 from rollout.foreign import with_split
 from rollout.frozen import with_freeze
 from rollout.idle import decide_idle
+from rollout.judge import judge
 from rollout.look import Look
 from rollout.mark import having_read
 from rollout.observation import AlertItem, CommandItem, Observation, VersionSeen
@@ -29,7 +30,7 @@ from rollout.sample import with_jobs
 from rollout.steps import BLIND_WITHIN, forward
 from rollout.traffic import nowhere_back, wanted
 from rollout.unproven import with_checks
-from rollout.verdict import Outcome, Verdict, judge
+from rollout.verdict import Outcome, Verdict
 
 STEP_HOLDS = (Phase.TESTING, Phase.SHADOW, Phase.CANARY, Phase.WAITING, Phase.CHECKING, Phase.FULL)
 """Phases that `advance` can pass. Never an approval."""

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from policy.model import Canary, Shadow
 from rollout.decision import Decision, SendLoad
+from rollout.judge import enough
 from rollout.look import Look
 from rollout.verdict import Evidence, Outcome
 
@@ -40,7 +41,7 @@ def _too_quiet(look: Look) -> bool:
     seen, verdict = look.seen.evidence, look.verdict
     if seen is None or verdict is None or verdict.outcome is Outcome.HARM:
         return False
-    return _by_clients(seen) < look.policy.gates.min_requests
+    return _by_clients(seen) < enough(look.policy.gates)
 
 
 def _by_clients(seen: Evidence) -> int:

@@ -17,7 +17,7 @@ from rollout.batch_observe import TrialSeen, read_trial
 from rollout.bodies import MADE_BY
 from rollout.context import Context
 from rollout.endpoint import DeploymentSeen, EndpointSeen
-from rollout.evidence import EvidenceReader
+from rollout.evidence import EvidenceReader, Lines
 from rollout.inbox import Inbox, read_inbox
 from rollout.observation import Freeze, Observation
 from rollout.phases import JUDGED, Phase
@@ -237,6 +237,7 @@ def _evidence(
             live_window=(record.started, record.since) if alone else window,
             window=window,
             tolerance=gate.tolerance if gate is not None and mirror else None,
+            lines=Lines.of(policy.gates.latency_p95),
         )
     except CloudError as error:
         trouble.append(str(error))

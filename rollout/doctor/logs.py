@@ -14,7 +14,7 @@ from cloud.logs import NoData
 from rollout.doctor import mend
 from rollout.doctor.case import Case
 from rollout.doctor.finding import Check, bad, doubtful, good
-from rollout.evidence import QUERIES, QUERY_SECONDS
+from rollout.evidence import QUERIES, QUERY_SECONDS, Lines, request_values
 
 WINDOW = timedelta(hours=24)
 HOUR = timedelta(hours=1)
@@ -93,9 +93,10 @@ def answered(
 
 
 def _queries(case: Case, since: datetime, until: datetime) -> dict[str, Callable[[], Rows]]:
-    found = {"query requests.kql": lambda: _ask(case, "requests.kql", since, until)}
+    live = case.live.name if case.live is not None else ""
+    of_requests = request_values((since, until), live, Lines.of(case.policy.gates.latency_p95))
+    found = {"query requests.kql": lambda: _ask(case, "requests.kql", since, until, **of_requests)}
     if case.pairs:
-        live = case.live.name if case.live is not None else ""
         for file in ("pairs_by_request.kql", "pairs_by_input.kql"):
             # Paired with itself: each line that can be read at all is then a pair.
             values = {"live": live, "candidate": live, "tolerance": 0.0}

@@ -15,10 +15,11 @@ import pytest
 
 from policy.gates import Gates
 from rollout.endpoint import EndpointSeen
+from rollout.judge import judge
 from rollout.phases import Flag, Phase
 from rollout.record import Record
 from rollout.transitions import announced
-from rollout.verdict import Arm, Evidence, Outcome, judge
+from rollout.verdict import Arm, Evidence, Outcome
 from tests.rollout.happenings import HAPPENINGS, settled
 from tests.rollout.journey import DAY, HOUR, UNDER_WAY, in_full
 from tests.rollout.world import (

@@ -9,11 +9,12 @@ import pytest
 
 from policy.model import Canary, FreezeWindow, Load, Shadow
 from rollout.decision import SendLoad
+from rollout.judge import judge
 from rollout.observation import Observation
 from rollout.phases import Flag, Phase
 from rollout.record import Record
 from rollout.sending import _in_turn
-from rollout.verdict import Arm, Evidence, judge
+from rollout.verdict import Arm, Evidence
 from tests.rollout.happenings import HAPPENINGS, settled
 from tests.rollout.world import HARM, NOW, PACE, POLICY, SAFE, UNKNOWN, decided, standing, world_of
 

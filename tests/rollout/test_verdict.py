@@ -7,7 +7,8 @@ import math
 import pytest
 
 from policy.gates import Gates
-from rollout.verdict import Outcome, Verdict, judge
+from rollout.judge import judge
+from rollout.verdict import Outcome, Verdict
 from tests.rollout.world import HARM, SAFE, UNKNOWN, evidence
 
 GATES = Gates()

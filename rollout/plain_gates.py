@@ -1,0 +1,81 @@
+"""Plain gates: point estimates over a minimum number of requests, where the policy gives no `gates.alpha`.
+
+An estimate between a gate's two lines decides nothing: harm is an estimate beyond the farther line, safe one on the
+near side of the nearer line. Looked at again and again, or with few requests, such a gate is wrong more often than
+anybody has said; where that matters, the sequential ones judge (`rollout.sequential_gates`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from policy.gates import Agreement, LatencyRatio, Rise
+from rollout.verdict import Evidence, Finding, Outcome, few
+
+FEWEST_FOR_SLOW = 100
+"""A p95 of fewer requests rests on less than five of them: too few to call a version harmful."""
+FEWEST_HARMFUL_ERRORS = 3
+"""Fewer errors than this are never called harm: with small numbers one unlucky request would decide."""
+
+
+def error_rate(gate: Rise, fewest: int, evidence: Evidence) -> Finding:
+    """The rise of the share of failed requests over live, absolute."""
+    live, candidate = evidence.live, evidence.candidate
+    if candidate.requests < fewest:
+        return few("error_rate", candidate.requests, fewest)
+    rate = candidate.errors / candidate.requests
+    base = live.errors / live.requests if live.requests else 0.0
+    text = (
+        f"{candidate.errors} of {candidate.requests} failed ({rate:.2%}), live {live.errors} of {live.requests}"
+        f" ({base:.2%}); harm above a rise of {gate.safe:.2%}, safe up to {gate.harm:.2%}"
+    )
+
+    def measured(outcome: Outcome) -> Finding:
+        return Finding("error_rate", outcome, text, rate - base, gate.safe, gate.harm, candidate.requests)
+
+    if rate - base > gate.safe and candidate.errors >= FEWEST_HARMFUL_ERRORS:
+        return measured(Outcome.HARM)
+    if live.requests < fewest:
+        # Harm needs no company; "as good as live" does.
+        return few("error_rate", live.requests, fewest, of="live ")
+    return measured(Outcome.SAFE if rate - base <= gate.harm else Outcome.UNKNOWN)
+
+
+def latency(gate: LatencyRatio, fewest: int, evidence: Evidence) -> Finding:
+    """The ratio of the p95 to live."""
+    live, candidate = evidence.live, evidence.candidate
+    fewer = min(live.requests, candidate.requests)
+    if fewer < fewest:
+        return few("latency_p95", fewer, fewest)
+    if not live.p95_ms or candidate.p95_ms is None:
+        return Finding("latency_p95", Outcome.UNKNOWN, "no latency is known for one of the two deployments")
+    ratio = candidate.p95_ms / live.p95_ms
+    small = candidate.p95_ms - live.p95_ms <= gate.floor.total_seconds() * 1000
+    text = (
+        f"p95 {candidate.p95_ms:.0f} ms, live {live.p95_ms:.0f} ms (x {ratio:.2f}); harm above x {gate.safe:.2f},"
+        f" safe up to x {gate.harm:.2f} or a rise of {gate.floor.total_seconds() * 1000:.0f} ms"
+    )
+    value = ratio if math.isfinite(ratio) else None
+
+    def measured(outcome: Outcome) -> Finding:
+        return Finding("latency_p95", outcome, text, value, gate.safe, gate.harm, fewer)
+
+    if small or ratio <= gate.harm:
+        return measured(Outcome.SAFE)
+    # Written so that NaN, which compares false with everything, can never become safe or harm.
+    slow = ratio > gate.safe and fewer >= FEWEST_FOR_SLOW
+    return measured(Outcome.HARM if slow else Outcome.UNKNOWN)
+
+
+def agreement(gate: Agreement, fewest: int, evidence: Evidence) -> Finding:
+    """The share of mirrored requests that both answered alike."""
+    if evidence.pairs < fewest:
+        return few("agreement", evidence.pairs, fewest)
+    share = evidence.agreed / evidence.pairs
+    text = (
+        f"{evidence.agreed} of {evidence.pairs} mirrored requests had the same answer ({share:.1%});"
+        f" harm below {gate.harm:.1%}, safe from {gate.safe:.1%}"
+    )
+    unharmed = Outcome.SAFE if share >= gate.safe else Outcome.UNKNOWN
+    outcome = Outcome.HARM if share < gate.harm else unharmed
+    return Finding("agreement", outcome, text, share, gate.harm, gate.safe, evidence.pairs)

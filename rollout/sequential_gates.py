@@ -1,0 +1,179 @@
+"""Gates that may be looked at as often as one likes: each asks two sequential tests, one for harm and one for safety.
+
+Harm is shown at a level of alpha shared among the step's gates, for any of them may go back; safety at alpha by each of
+them, for all must show it. Each line is tested by itself: harm beyond `harm`, safe within `safe`, which is the looser
+one, so that a version that is exactly as good as live can be shown safe. Between them, and before there is enough
+evidence, a gate says how many more requests it would take at the present rate.
+
+Latency is judged by the share of requests that are slower than a threshold made of live's p95, against the share of
+live's own requests above that p95: a tail is counted, not estimated. Slow requests come in bursts, which tell less than
+independent ones, so those counts are discounted by how bursty live's own are.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable
+
+from policy.gates import Agreement, Gates, LatencyRatio, Rise
+from rollout.sequential import log_above, log_below, log_rise_above, log_rise_below
+from rollout.verdict import Evidence, Finding, Outcome, few
+
+FEWEST_HARMFUL_ERRORS = 3
+"""Fewer errors than this are never called harm, whatever their odds: one client's broken request may come twice."""
+HALF = 0.5
+"""Where only minutes are known: a version that is as fast as allowed is slower than that in half of them."""
+
+TAIL = 0.05
+"""Share of requests beyond their own p95."""
+MOST_ASKED = 1_000_000
+"""A line so near that this many would not do is no line that anybody meant."""
+
+Strength = Callable[[float], float]
+"""The log of the evidence, if the counts were so many times what they are."""
+
+
+def findings(gates: Gates, alpha: float, evidence: Evidence) -> list[Finding]:
+    """One finding for every gate that is on; `gates.agreement` is to be off where requests are answered once."""
+    on = [gate for gate in (gates.error_rate, gates.latency_p95, gates.agreement) if gate is not None]
+    harm, safe = math.log(max(len(on), 1) / alpha), math.log(1 / alpha)
+    found = []
+    for gate in on:
+        if isinstance(gate, Rise):
+            found.append(_error_rate(gate, gates.min_requests, evidence, harm, safe))
+        elif isinstance(gate, LatencyRatio):
+            found.append(_latency(gate, gates.min_requests, evidence, harm, safe))
+        else:
+            found.append(_agreement(gate, gates.min_requests, evidence, harm, safe))
+    return found
+
+
+def enough(gates: Gates, alpha: float) -> int:
+    """The fewest requests with which a version that never fails, is never slow and always agrees is shown safe."""
+    needed = math.log(1 / alpha)
+    asked: list[Callable[[int], float]] = []
+    if gates.error_rate is not None:
+        rise = gates.error_rate.safe
+        asked.append(lambda n: log_rise_below((0, n), (0, n), rise))
+    if gates.latency_p95 is not None:
+        asked.append(lambda n: log_rise_below((0, n), (TAIL * n, n), 0.0))
+    if gates.agreement is not None:
+        share = gates.agreement.safe
+        asked.append(lambda n: log_above(n, n, share))
+    return max((bisect_left(range(MOST_ASKED), needed, key=one) for one in asked), default=0)
+
+
+def _error_rate(gate: Rise, fewest: int, evidence: Evidence, harm: float, safe: float) -> Finding:
+    live, candidate = evidence.live, evidence.candidate
+    if not candidate.requests:
+        return few("error_rate", 0, fewest)
+    new, old = (candidate.errors, candidate.requests), (live.errors, live.requests)
+    base = live.errors / live.requests if live.requests else 0.0
+    rate = candidate.errors / candidate.requests
+    text = (
+        f"{candidate.errors} of {candidate.requests} failed ({rate:.2%}), live {live.errors} of {live.requests}"
+        f" ({base:.2%}); harm is a rise above {gate.harm:.2%}, safe one below {gate.safe:.2%}"
+    )
+
+    def finding(outcome: Outcome, more: str) -> Finding:
+        return Finding("error_rate", outcome, f"{text}: {more}", rate - base, gate.harm, gate.safe, candidate.requests)
+
+    harmful = log_rise_above(new, old, gate.harm)
+    if harmful >= harm and candidate.errors >= FEWEST_HARMFUL_ERRORS:
+        return finding(Outcome.HARM, _shown("harm", harmful, harm))
+    if min(live.requests, candidate.requests) < fewest:
+        return few("error_rate", min(live.requests, candidate.requests), fewest)
+
+    def strength(times: float) -> float:
+        return log_rise_below(_times(new, times), _times(old, times), gate.safe)
+
+    return finding(*_safe(strength, safe, candidate.requests))
+
+
+def _latency(gate: LatencyRatio, fewest: int, evidence: Evidence, harm: float, safe: float) -> Finding:
+    live, candidate = evidence.live, evidence.candidate
+    fewer = min(live.requests, candidate.requests)
+    if fewer < fewest:
+        return few("latency_p95", fewer, fewest)
+    if not live.p95_ms or candidate.p95_ms is None or not candidate.timed:
+        return Finding("latency_p95", Outcome.UNKNOWN, "no latency is known for one of the two deployments")
+    ratio = candidate.p95_ms / live.p95_ms
+    floor_ms = gate.floor.total_seconds() * 1000
+    of = "minutes" if evidence.source == "metrics" else "requests"
+    text = (
+        f"p95 {candidate.p95_ms:.0f} ms, live {live.p95_ms:.0f} ms (x {ratio:.2f}); {candidate.harmful} of"
+        f" {candidate.timed} {of} above x {gate.harm:.2f}, {candidate.unsafe} above x {gate.safe:.2f}"
+        f" (both a rise of {floor_ms:.0f} ms at least)"
+    )
+    if evidence.source != "metrics":
+        text += f", {live.slow} of live's {live.timed} above x 1"
+    if live.burst > 1:
+        text += f"; slow ones come in bursts, {live.burst:.1f} count as one"
+
+    def finding(outcome: Outcome, more: str) -> Finding:
+        value = ratio if math.isfinite(ratio) else None
+        return Finding("latency_p95", outcome, f"{text}: {more}", value, gate.harm, gate.safe, fewer)
+
+    harmful = _slower(evidence, harm_line=True, times=1)
+    if harmful >= harm:
+        return finding(Outcome.HARM, _shown("harm", harmful, harm))
+    return finding(*_safe(lambda times: _slower(evidence, harm_line=False, times=times), safe, candidate.timed))
+
+
+def _slower(evidence: Evidence, *, harm_line: bool, times: float) -> float:
+    """Evidence that the candidate is slower than what harms; without `harm_line`, that it is no slower than is safe."""
+    live, candidate = evidence.live, evidence.candidate
+    scale = times / live.burst
+    new = _times((candidate.harmful if harm_line else candidate.unsafe, candidate.timed), scale)
+    if evidence.source == "metrics":
+        return log_above(*new, HALF) if harm_line else log_below(*new, HALF)
+    old = _times((live.slow, live.timed), scale)
+    return log_rise_above(new, old, 0.0) if harm_line else log_rise_below(new, old, 0.0)
+
+
+def _agreement(gate: Agreement, fewest: int, evidence: Evidence, harm: float, safe: float) -> Finding:
+    if evidence.pairs < fewest:
+        return few("agreement", evidence.pairs, fewest)
+    pairs = (evidence.agreed, evidence.pairs)
+    share = evidence.agreed / evidence.pairs
+    text = (
+        f"{evidence.agreed} of {evidence.pairs} mirrored requests had the same answer ({share:.1%});"
+        f" harm is below {gate.harm:.1%}, safe above {gate.safe:.1%}"
+    )
+
+    def finding(outcome: Outcome, more: str) -> Finding:
+        return Finding("agreement", outcome, f"{text}: {more}", share, gate.harm, gate.safe, evidence.pairs)
+
+    harmful = log_below(*pairs, gate.harm)
+    if harmful >= harm:
+        return finding(Outcome.HARM, _shown("harm", harmful, harm))
+    return finding(*_safe(lambda times: log_above(*_times(pairs, times), gate.safe), safe, evidence.pairs))
+
+
+def _safe(strength: Strength, needed: float, n: int) -> tuple[Outcome, str]:
+    """Whether safety is shown, and in words how far it is shown."""
+    now = strength(1.0)
+    if now >= needed:
+        return Outcome.SAFE, _shown("safety", now, needed)
+    growth = (strength(2.0) - now) / n
+    text = f"evidence of safety {_odds(now)} of {_odds(needed)} needed"
+    if growth <= 0:
+        return Outcome.UNKNOWN, f"{text}, and it does not grow with what was seen so far"
+    return Outcome.UNKNOWN, f"{text}, about {math.ceil((needed - now) / growth)} more at this rate"
+
+
+def _shown(what: str, strength: float, needed: float) -> str:
+    return f"{what} is shown, evidence {_odds(strength)} where {_odds(needed)} is enough"
+
+
+def _odds(log: float) -> str:
+    """An e-value as people read it."""
+    if log > math.log(1e6):
+        return "x 1000000 and more"
+    value = math.exp(log)
+    return f"x {value:.0f}" if value >= 10 else f"x {value:.2g}"
+
+
+def _times(counts: tuple[float, float], times: float) -> tuple[float, float]:
+    return counts[0] * times, counts[1] * times
