@@ -56,6 +56,7 @@ failed: {{keep: {keep}}}
 gates:
   agreement: {{harm: 0.85, safe: 0.90}}
   min_requests: 20
+{gates}
 alerts:
 {alerts}
 """
@@ -122,6 +123,7 @@ class BatchSite(Site):
         steps: Sequence[str] = STEPS,
         alerts: Sequence[str] = ROLL_BACK_ON_ANY,
         keep: str = "1h",
+        gates: str = "",
         within: str = "2m",
         deployment: Sequence[str] = (),
     ) -> None:
@@ -132,6 +134,7 @@ class BatchSite(Site):
             steps="\n".join(f"  - {step}" for step in steps),
             alerts="\n".join(f"  - {alert}" for alert in alerts),
             keep=keep,
+            gates=f"  {gates}" if gates else "",
             within=within,
             deployment="\n".join(f"  {line}" for line in deployment),
         )

@@ -39,6 +39,7 @@ gates:
   latency_p95: {{harm: 20.0, safe: 30.0, floor: 5s}}
   agreement: {{harm: 0.85, safe: 0.90}}
   min_requests: 8
+{gates}
 alerts:
 {alerts}
 """
@@ -53,8 +54,9 @@ def policy_text(
     steps: Sequence[str] = STEPS,
     alerts: Sequence[str] = ROLL_BACK_ON_ANY,
     keep: str = "1h",
+    gates: str = "",
 ) -> str:
-    """The policy file's text."""
+    """The policy file's text; `gates` is a line more among them."""
     return TEXT.format(
         name=name,
         model=model,
@@ -63,4 +65,5 @@ def policy_text(
         steps="\n".join(f"  - {step}" for step in steps),
         alerts="\n".join(f"  - {alert}" for alert in alerts),
         keep=keep,
+        gates=f"  {gates}" if gates else "",
     )

@@ -47,11 +47,17 @@ class Site:
     # Given
 
     def write_policy(
-        self, *, steps: Sequence[str] = STEPS, alerts: Sequence[str] = ROLL_BACK_ON_ANY, keep: str = "1h"
+        self,
+        *,
+        steps: Sequence[str] = STEPS,
+        alerts: Sequence[str] = ROLL_BACK_ON_ANY,
+        keep: str = "1h",
+        gates: str = "",
     ) -> None:
         """Upload the site's policy, as its user would."""
         settings = self._world.stack.settings
-        text = policy_text(self.policy, self.model, self.endpoint, settings, steps=steps, alerts=alerts, keep=keep)
+        names = (self.policy, self.model, self.endpoint)
+        text = policy_text(*names, settings, steps=steps, alerts=alerts, keep=keep, gates=gates)
         self._world.upload("policies", f"{self.policy}.yaml", text)
 
     def wait_until_in_force(self) -> None:

@@ -63,6 +63,29 @@ def of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_
         assert "byte for byte" in site.replayed(1)
 
 
+def with_an_alpha_a_good_version_is_shown_safe_and_one_that_errs_harmful_by_tests_that_may_be_looked_at_any_time(
+    world: World,
+) -> None:
+    sites = world.live_sites(2, steps=(SHADOW, FULL, RETIRE), gates="alpha: 0.05")
+    with ExitStack() as stack:
+        clients = [stack.enter_context(site.clients()) for site in sites]
+        together(
+            list(zip(sites, (Behaviour.GOOD, Behaviour.ERRS), strict=True)), lambda one: one[0].register("2", one[1])
+        )
+        good, erring = sites
+        shown = erring.wait_for("rolled_back", version="2")
+        waits = good.wait_for_reason("more at this rate")
+        released = good.wait_for("done", version="2")
+
+    assert "harm is shown, evidence" in shown["reasons"][0]
+    assert waits["phase"] == "shadow"
+    assert any("safety is shown, evidence" in line["text"] for line in released["history"])
+    assert set(clients[1].answers) == {"1"}
+    assert not any(one.failures for one in clients)
+    for site in sites:
+        assert "byte for byte" in site.replayed(1)
+
+
 def a_version_registered_while_another_is_in_its_shadow_takes_its_place(world: World) -> None:
     site = world.live_site(steps=(LONG_SHADOW, FULL, RETIRE))
     with site.clients() as clients:
@@ -94,6 +117,7 @@ def an_endpoint_in_other_hands_is_left_alone_and_the_rollout_says_so(world: Worl
 @stories.of(
     a_first_version_gets_all_traffic_and_the_next_replaces_it_step_by_step_without_a_failed_request,
     of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_another,
+    with_an_alpha_a_good_version_is_shown_safe_and_one_that_errs_harmful_by_tests_that_may_be_looked_at_any_time,
     a_version_registered_while_another_is_in_its_shadow_takes_its_place,
     an_endpoint_in_other_hands_is_left_alone_and_the_rollout_says_so,
 )
