@@ -26,8 +26,13 @@ _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 
 def render(query_file: Path, **values: Value) -> str:
     """The text of a `.kql` file behind one `let` line for each value."""
+    return behind(_text(query_file), **values)
+
+
+def behind(query: str, **values: Value) -> str:
+    """A query that somebody wrote, behind the same lines."""
     lines = [f"let {_identifier(name)} = {literal(value)};" for name, value in values.items()]
-    return "\n".join([*lines, _text(query_file)])
+    return "\n".join([*lines, query])
 
 
 def literal(value: Value) -> str:

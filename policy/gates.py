@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from policy.durations import Duration
-from policy.section import Number, Section, Whole, refuse
+from policy.section import Number, Section, Text, Whole, refuse
 
 _Share = Annotated[Number, Field(ge=0, le=1)]
 _Ratio = Annotated[Number, Field(ge=1)]
@@ -57,6 +57,22 @@ class Agreement(_Lines):
     )
 
 
+class QueryGate(Rise):
+    """A share of your own counting, such as declined applications: its rise over live.
+
+    The query is KQL over the target's Log Analytics workspace, where Application Insights writes too. In front of it
+    stand `let` lines with `since`, `until`, `resource` (the endpoint's id), `live` and `candidate`. It returns a row
+    for each deployment: `DeploymentName`, `requests` and how many of them it `counted`.
+    """
+
+    name: Annotated[Text, Field(pattern="^[a-z][a-z0-9_]{0,39}$")] = Field(
+        description="What the findings call it: lower-case letters, digits and `_`."
+    )
+    query: Annotated[Text, Field(max_length=8000)] = Field(
+        description="KQL that returns DeploymentName, requests, counted."
+    )
+
+
 class DriftGate(Section):
     """Data drift as a gate: promotion waits while too much has drifted."""
 
@@ -67,6 +83,9 @@ class CostGate(Section):
     """What the new deployment costs beside the live one."""
 
     max_ratio: Annotated[Number, Field(gt=0)] = Field(description="Largest ratio to the live deployment's price.")
+
+
+BUILT_IN = ("error_rate", "latency_p95", "agreement", "drift", "cost")
 
 
 class Gates(Section):
@@ -83,6 +102,12 @@ class Gates(Section):
     )
     drift: DriftGate | None = Field(default=None, description="Share of drifted features. Needs `drift`.")
     cost: CostGate | None = Field(default=None, description="Cost of the candidate over that of live.")
+    queries: Annotated[tuple[QueryGate, ...], Field(max_length=5)] = Field(
+        default=(), description="Shares of your own counting, judged like the error rate."
+    )
+    dry_run: tuple[Text, ...] = Field(
+        default=(), description="Names of gates whose findings are told and decide nothing, to try one out."
+    )
     min_requests: Annotated[Whole, Field(ge=1)] = Field(
         default=50,
         description="With fewer requests on either side there is no verdict (with `alpha`, errors show harm sooner).",
@@ -101,3 +126,27 @@ class Gates(Section):
                 "or every version would pass"
             )
         return self
+
+    @model_validator(mode="after")
+    def _names_are_right(self) -> Self:
+        own = [gate.name for gate in self.queries]
+        for index, name in enumerate(own):
+            if name in BUILT_IN or name in own[:index]:
+                refuse(f"{name!r} is the name of another gate", at=("queries", index, "name"))
+        known = (*BUILT_IN, *own)
+        for index, name in enumerate(self.dry_run):
+            if name not in known:
+                refuse(f"{name!r} is none of the gates {', '.join(known)}", at=("dry_run", index))
+        return self
+
+    @property
+    def counting(self) -> Gates:
+        """The gates without those that only run dry."""
+        off: dict[str, object] = {name: None for name in BUILT_IN if name in self.dry_run}
+        return self.model_copy(update={**off, "queries": tuple(q for q in self.queries if q.name not in self.dry_run)})
+
+    @property
+    def comparing(self) -> int:
+        """How many gates compare the candidate with live."""
+        on = (self.error_rate, self.latency_p95, self.agreement)
+        return sum(gate is not None for gate in on) + len(self.queries)

@@ -30,17 +30,19 @@ def broken(policy: Policy) -> Iterator[Broken]:
 
 def _at(policy: Policy, target: Target) -> Iterator[Broken]:
     """What is wrong with the policy in effect at a target; paths are those of a policy without overrides."""
-    gates, batch = policy.gates, target.kind == "batch"
+    gates, batch = policy.gates.counting, target.kind == "batch"
     unpaired = gates.error_rate is None and gates.latency_p95 is None
     if unpaired and gates.agreement is None:
-        yield ("gates",), _NO_GATE
+        yield (("gates", "dry_run"), _ALL_DRY) if policy.gates.dry_run else (("gates",), _NO_GATE)
         return
     if batch and gates.error_rate is None and gates.agreement is None:
         yield ("gates",), "batch jobs are judged by their rows, not by their time: turn on agreement or error_rate"
     if not batch and target.log_analytics_workspace_id is None:
         where = ("targets", policy.targets.index(target))
         yield where, "needs log_analytics_workspace_id: without its logs no gate could ever judge a version here"
-    if gates.drift is not None and policy.drift is None:
+    if batch and policy.gates.queries:
+        yield ("gates", "queries"), "have nothing to count on a batch endpoint: its jobs are judged by their rows"
+    if policy.gates.drift is not None and policy.drift is None:
         yield ("gates", "drift"), "needs `drift`: nothing would measure the share"
     for index, alert in enumerate(policy.alerts):
         if alert.do == "retrain" and policy.retrain is None:
@@ -55,6 +57,10 @@ def _at(policy: Policy, target: Target) -> Iterator[Broken]:
 
 _NO_GATE = (
     "no promotion gate remains: keep at least one of error_rate, latency_p95 and agreement, or every version would pass"
+)
+_ALL_DRY = (
+    "leaves no promotion gate that counts: at least one of error_rate, latency_p95 and agreement has to, or every "
+    "version would pass"
 )
 _UNPAIRED = (
     "agreement is judged on mirrored requests, and there is no shadow step: "

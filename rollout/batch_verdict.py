@@ -12,7 +12,7 @@ from dataclasses import replace
 from policy.gates import Gates
 from rollout.judge import judge
 from rollout.sample import SAMPLE
-from rollout.verdict import Evidence, Finding, Outcome, Verdict
+from rollout.verdict import Evidence, Finding, Outcome, Verdict, weighed
 
 JOBS = "jobs"
 """Name of the finding, and source of evidence that counts the endpoint's own jobs."""
@@ -21,21 +21,15 @@ JOBS = "jobs"
 def judge_batch(gates: Gates, evidence: Evidence) -> Verdict:
     """Judge the two jobs on the sample, or after the switch the jobs of the endpoint's users."""
     if evidence.source != SAMPLE:
-        return _verdict(_users_jobs(evidence))
-    rows = judge(gates.model_copy(update={"latency_p95": None, "alpha": None}), evidence, shadow=True)
-    return _verdict(_sample_jobs(evidence), *(replace(one, text=_of_rows(one.text)) for one in rows.findings))
+        return weighed([_users_jobs(evidence)])
+    rows = judge(gates.model_copy(update={"latency_p95": None, "alpha": None, "queries": ()}), evidence, shadow=True)
+    told = (replace(one, text=_of_rows(one.text)) for one in rows.findings)
+    return weighed([_sample_jobs(evidence), *told], gates.dry_run)
 
 
 def _of_rows(text: str) -> str:
     """The common judge's words, said of rows."""
     return text.replace("mirrored requests", "rows").replace("requests", "rows")
-
-
-def _verdict(*findings: Finding) -> Verdict:
-    outcomes = {finding.outcome for finding in findings}
-    if Outcome.HARM in outcomes:
-        return Verdict(Outcome.HARM, findings)
-    return Verdict(Outcome.SAFE if outcomes == {Outcome.SAFE} else Outcome.UNKNOWN, findings)
 
 
 def _sample_jobs(evidence: Evidence) -> Finding:

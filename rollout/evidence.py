@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cloud.kql import Value, render
+from cloud.errors import CloudError
+from cloud.kql import Value, behind, render
 from cloud.logs import Logs
 from cloud.metrics import Metrics
-from policy.gates import LatencyRatio
+from policy.gates import LatencyRatio, QueryGate
 from rollout.record import Query
 from rollout.sequential import burst_factor
-from rollout.verdict import Arm, Evidence
+from rollout.verdict import Arm, Counted, Evidence
 
 QUERIES = Path(__file__).parent / "queries"
 
@@ -86,6 +87,7 @@ class EvidenceReader:
         window: tuple[datetime, datetime],
         tolerance: float | None,
         lines: Lines,
+        own: Sequence[QueryGate] = (),
     ) -> Evidence:
         """Both arms, and the pairs unless `tolerance` is None. The live arm may have a window of its own.
 
@@ -110,6 +112,7 @@ class EvidenceReader:
             pairs=pairs,
             agreed=agreed,
             source=source,
+            counted=tuple(self._counted(gate, live or "", candidate, live_window, window) for gate in own),
             queries=tuple(self._asked.values()),
         )
 
@@ -139,6 +142,34 @@ class EvidenceReader:
         times = {name: _minutes(p95.get(name, {}), p95.get(live, {}), lines) for name in requests}
         return {n: Arm(round(count), round(errors.get(n, 0.0)), **times[n]) for n, count in requests.items()}
 
+    def _counted(
+        self,
+        gate: QueryGate,
+        live: str,
+        candidate: str,
+        live_window: tuple[datetime, datetime],
+        window: tuple[datetime, datetime],
+    ) -> Counted:
+        """What a query of the policy's own counts. One that fails tells nothing, and hides none of the others."""
+        try:
+            rows = self._own(gate, live, candidate, window)
+            base = rows if live_window == window else self._own(gate, live, candidate, live_window)
+            return Counted(gate.name, counts(base, live), counts(rows, candidate))
+        except CloudError as error:
+            return Counted(gate.name, problem=f"the query could not be run: {error}")
+        except ValueError as error:
+            return Counted(gate.name, problem=str(error))
+
+    def _own(
+        self, gate: QueryGate, live: str, candidate: str, window: tuple[datetime, datetime]
+    ) -> list[dict[str, Any]]:
+        self._between()
+        values: dict[str, Value] = {"resource": self._endpoint_id, "live": live, "candidate": candidate}
+        name = f"gates.queries {gate.name}"
+        self._asked[name] = Query(name, self._endpoint_id, behind(gate.query, **values))
+        kql = behind(gate.query, since=window[0], until=window[1], **values)
+        return self._logs.query(self._workspace_id, kql, *window, timeout=QUERY_SECONDS)
+
     def _pairs(self, live: str, candidate: str, window: tuple[datetime, datetime], tolerance: float) -> tuple[int, int]:
         for query in ("pairs_by_request.kql", "pairs_by_input.kql"):
             values: dict[str, Value] = {"live": live, "candidate": candidate, "tolerance": tolerance}
@@ -153,6 +184,27 @@ class EvidenceReader:
         self._asked[query] = Query(query, self._endpoint_id, kept)
         kql = render(QUERIES / query, resource=self._endpoint_id, since=since, until=until, **values)
         return self._logs.query(self._workspace_id, kql, since, until, timeout=QUERY_SECONDS)
+
+
+def counts(rows: list[dict[str, Any]], deployment: str) -> tuple[int, int]:
+    """(counted, requests) of a deployment in the rows of a policy's own query; ValueError says what they lack."""
+    for row in rows:
+        missing = [name for name in ("DeploymentName", "requests", "counted") if name not in row]
+        if missing:
+            raise ValueError(f"the query returns no column {', '.join(missing)}: it needs one row for each deployment")
+        if row["DeploymentName"] != deployment:
+            continue
+        n, k = row["requests"], row["counted"]
+        if not (_whole(n) and _whole(k) and 0 <= k <= n):
+            raise ValueError(f"the query counts {k!r} of {n!r} requests: whole numbers are needed, counted the smaller")
+        return int(k), int(n)
+    return 0, 0
+
+
+def _whole(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value == int(value)
 
 
 def request_values(

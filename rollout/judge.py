@@ -7,29 +7,48 @@ without it, and for the rows of a batch sample, which are judged once, they are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from policy.gates import Gates
+from policy.gates import Gates, Rise
 from rollout import plain_gates, sequential_gates
-from rollout.verdict import Evidence, Finding, Outcome, Verdict
+from rollout.sequential_gates import Levels
+from rollout.shares import Shares, counted, failed
+from rollout.verdict import Evidence, Finding, Outcome, Verdict, weighed
 
 
 def judge(gates: Gates, evidence: Evidence | None, *, shadow: bool) -> Verdict:
     """Judge the evidence. Answers are compared in a shadow only; a canary's requests are not answered twice."""
     if evidence is None:
-        return Verdict(Outcome.UNKNOWN, (Finding("evidence", Outcome.UNKNOWN, "nothing read yet"),))
+        return weighed([Finding("evidence", Outcome.UNKNOWN, "nothing read yet")])
     if not shadow:
         gates = gates.model_copy(update={"agreement": None})
-    findings = (
-        _plain(gates, evidence) if gates.alpha is None else sequential_gates.findings(gates, gates.alpha, evidence)
-    )
-    if not findings:
-        findings = [Finding("evidence", Outcome.UNKNOWN, "no gate of the policy applies to this step")]
-    findings = [_with_load(finding, evidence) for finding in findings]
-    outcomes = {f.outcome for f in findings}
-    if Outcome.HARM in outcomes:
-        return Verdict(Outcome.HARM, tuple(findings))
-    return Verdict(Outcome.SAFE if outcomes == {Outcome.SAFE} else Outcome.UNKNOWN, tuple(findings))
+    findings = [_with_load(finding, evidence) for finding in _findings(gates, evidence)]
+    if all(finding.gate in gates.dry_run for finding in findings):
+        findings.append(Finding("evidence", Outcome.UNKNOWN, "no gate of the policy applies to this step"))
+    return weighed(findings, gates.dry_run)
+
+
+def _findings(gates: Gates, evidence: Evidence) -> Iterator[Finding]:
+    """One finding for every gate that is on."""
+    fewest = gates.min_requests
+    levels = Levels.of(gates.alpha, gates.comparing) if gates.alpha is not None else None
+    for shares, gate in _shares(gates, evidence):
+        if isinstance(shares, Finding):
+            yield shares
+        elif levels is None:
+            yield plain_gates.rise(shares, gate, fewest)
+        else:
+            yield sequential_gates.rise(shares, gate, fewest, levels)
+    for_latency, for_agreement = gates.latency_p95, gates.agreement
+    if for_latency is not None and levels is None:
+        yield plain_gates.latency(for_latency, fewest, evidence)
+    elif for_latency is not None and levels is not None:
+        yield sequential_gates.latency(for_latency, fewest, evidence, levels)
+    if for_agreement is not None and levels is None:
+        yield plain_gates.agreement(for_agreement, fewest, evidence)
+    elif for_agreement is not None and levels is not None:
+        yield sequential_gates.agreement(for_agreement, fewest, evidence, levels)
 
 
 def enough(gates: Gates) -> int:
@@ -39,15 +58,18 @@ def enough(gates: Gates) -> int:
     return max(gates.min_requests, sequential_gates.enough(gates, gates.alpha))
 
 
-def _plain(gates: Gates, evidence: Evidence) -> list[Finding]:
-    found = []
+def _shares(gates: Gates, evidence: Evidence) -> Iterator[tuple[Shares | Finding, Rise]]:
+    """What the gates that compare shares are given; a finding where a query of the policy's own told nothing."""
     if gates.error_rate is not None:
-        found.append(plain_gates.error_rate(gates.error_rate, gates.min_requests, evidence))
-    if gates.latency_p95 is not None:
-        found.append(plain_gates.latency(gates.latency_p95, gates.min_requests, evidence))
-    if gates.agreement is not None:
-        found.append(plain_gates.agreement(gates.agreement, gates.min_requests, evidence))
-    return found
+        yield failed(evidence), gates.error_rate
+    read = {one.gate: one for one in evidence.counted}
+    for gate in gates.queries:
+        one = read.get(gate.name)
+        if one is None or one.problem:
+            text = one.problem if one is not None else "the query was not run"
+            yield Finding(gate.name, Outcome.UNKNOWN, text), gate
+        else:
+            yield counted(one), gate
 
 
 def _with_load(finding: Finding, evidence: Evidence) -> Finding:

@@ -238,6 +238,7 @@ def _evidence(
             window=window,
             tolerance=gate.tolerance if gate is not None and mirror else None,
             lines=Lines.of(policy.gates.latency_p95),
+            own=policy.gates.queries,
         )
     except CloudError as error:
         trouble.append(str(error))

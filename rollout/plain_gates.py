@@ -10,35 +10,29 @@ from __future__ import annotations
 import math
 
 from policy.gates import Agreement, LatencyRatio, Rise
+from rollout.shares import FEWEST_HARMFUL, Shares
 from rollout.verdict import Evidence, Finding, Outcome, few
 
 FEWEST_FOR_SLOW = 100
 """A p95 of fewer requests rests on less than five of them: too few to call a version harmful."""
-FEWEST_HARMFUL_ERRORS = 3
-"""Fewer errors than this are never called harm: with small numbers one unlucky request would decide."""
 
 
-def error_rate(gate: Rise, fewest: int, evidence: Evidence) -> Finding:
-    """The rise of the share of failed requests over live, absolute."""
-    live, candidate = evidence.live, evidence.candidate
-    if candidate.requests < fewest:
-        return few("error_rate", candidate.requests, fewest)
-    rate = candidate.errors / candidate.requests
-    base = live.errors / live.requests if live.requests else 0.0
-    text = (
-        f"{candidate.errors} of {candidate.requests} failed ({rate:.2%}), live {live.errors} of {live.requests}"
-        f" ({base:.2%}); harm above a rise of {gate.safe:.2%}, safe up to {gate.harm:.2%}"
-    )
+def rise(shares: Shares, gate: Rise, fewest: int) -> Finding:
+    """The rise of a share of the requests over live, absolute."""
+    (k, n), live_n = shares.candidate, shares.live[1]
+    if n < fewest:
+        return few(shares.gate, n, fewest)
+    text = f"{shares.text}; harm above a rise of {gate.safe:.2%}, safe up to {gate.harm:.2%}"
 
     def measured(outcome: Outcome) -> Finding:
-        return Finding("error_rate", outcome, text, rate - base, gate.safe, gate.harm, candidate.requests)
+        return Finding(shares.gate, outcome, text, shares.rise, gate.safe, gate.harm, n)
 
-    if rate - base > gate.safe and candidate.errors >= FEWEST_HARMFUL_ERRORS:
+    if shares.rise > gate.safe and k >= FEWEST_HARMFUL:
         return measured(Outcome.HARM)
-    if live.requests < fewest:
+    if live_n < fewest:
         # Harm needs no company; "as good as live" does.
-        return few("error_rate", live.requests, fewest, of="live ")
-    return measured(Outcome.SAFE if rate - base <= gate.harm else Outcome.UNKNOWN)
+        return few(shares.gate, live_n, fewest, of="live ")
+    return measured(Outcome.SAFE if shares.rise <= gate.harm else Outcome.UNKNOWN)
 
 
 def latency(gate: LatencyRatio, fewest: int, evidence: Evidence) -> Finding:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import NamedTuple
 
 from policy.gates import Agreement, Gates, LatencyRatio, Rise
 from rollout.sequential import log_above, log_below, log_rise_above, log_rise_below
+from rollout.shares import FEWEST_HARMFUL, Shares
 from rollout.verdict import Evidence, Finding, Outcome, few
 
-FEWEST_HARMFUL_ERRORS = 3
-"""Fewer errors than this are never called harm, whatever their odds: one client's broken request may come twice."""
 HALF = 0.5
 """Where only minutes are known: a version that is as fast as allowed is slower than that in half of them."""
 
@@ -30,32 +30,52 @@ TAIL = 0.05
 MOST_ASKED = 1_000_000
 """A line so near that this many would not do is no line that anybody meant."""
 
+
+class Levels(NamedTuple):
+    """The logs of how much evidence is enough in a step."""
+
+    harm: float
+    safe: float
+
+    @classmethod
+    def of(cls, alpha: float, gates: int) -> Levels:
+        """For so many gates that are asked in the step."""
+        return cls(math.log(max(gates, 1) / alpha), math.log(1 / alpha))
+
+
 Strength = Callable[[float], float]
 """The log of the evidence, if the counts were so many times what they are."""
 
 
-def findings(gates: Gates, alpha: float, evidence: Evidence) -> list[Finding]:
-    """One finding for every gate that is on; `gates.agreement` is to be off where requests are answered once."""
-    on = [gate for gate in (gates.error_rate, gates.latency_p95, gates.agreement) if gate is not None]
-    harm, safe = math.log(max(len(on), 1) / alpha), math.log(1 / alpha)
-    found = []
-    for gate in on:
-        if isinstance(gate, Rise):
-            found.append(_error_rate(gate, gates.min_requests, evidence, harm, safe))
-        elif isinstance(gate, LatencyRatio):
-            found.append(_latency(gate, gates.min_requests, evidence, harm, safe))
-        else:
-            found.append(_agreement(gate, gates.min_requests, evidence, harm, safe))
-    return found
+def rise(shares: Shares, gate: Rise, fewest: int, levels: Levels) -> Finding:
+    """The rise of a share of the requests over live, absolute."""
+    new, old = shares.candidate, shares.live
+    if not new[1]:
+        return few(shares.gate, 0, fewest)
+    text = f"{shares.text}; harm is a rise above {gate.harm:.2%}, safe one below {gate.safe:.2%}"
+
+    def finding(outcome: Outcome, more: str) -> Finding:
+        return Finding(shares.gate, outcome, f"{text}: {more}", shares.rise, gate.harm, gate.safe, new[1])
+
+    harmful = log_rise_above(new, old, gate.harm)
+    if harmful >= levels.harm and new[0] >= FEWEST_HARMFUL:
+        return finding(Outcome.HARM, _shown("harm", harmful, levels.harm))
+    if min(old[1], new[1]) < fewest:
+        return few(shares.gate, min(old[1], new[1]), fewest)
+
+    def strength(times: float) -> float:
+        return log_rise_below(_times(new, times), _times(old, times), gate.safe)
+
+    return finding(*_safe(strength, levels.safe, new[1]))
 
 
 def enough(gates: Gates, alpha: float) -> int:
     """The fewest requests with which a version that never fails, is never slow and always agrees is shown safe."""
     needed = math.log(1 / alpha)
     asked: list[Callable[[int], float]] = []
-    if gates.error_rate is not None:
-        rise = gates.error_rate.safe
-        asked.append(lambda n: log_rise_below((0, n), (0, n), rise))
+    for line in (gates.error_rate, *gates.queries):
+        if line is not None:
+            asked.append(lambda n, most=line.safe: log_rise_below((0, n), (0, n), most))  # type: ignore[misc]
     if gates.latency_p95 is not None:
         asked.append(lambda n: log_rise_below((0, n), (TAIL * n, n), 0.0))
     if gates.agreement is not None:
@@ -64,34 +84,8 @@ def enough(gates: Gates, alpha: float) -> int:
     return max((bisect_left(range(MOST_ASKED), needed, key=one) for one in asked), default=0)
 
 
-def _error_rate(gate: Rise, fewest: int, evidence: Evidence, harm: float, safe: float) -> Finding:
-    live, candidate = evidence.live, evidence.candidate
-    if not candidate.requests:
-        return few("error_rate", 0, fewest)
-    new, old = (candidate.errors, candidate.requests), (live.errors, live.requests)
-    base = live.errors / live.requests if live.requests else 0.0
-    rate = candidate.errors / candidate.requests
-    text = (
-        f"{candidate.errors} of {candidate.requests} failed ({rate:.2%}), live {live.errors} of {live.requests}"
-        f" ({base:.2%}); harm is a rise above {gate.harm:.2%}, safe one below {gate.safe:.2%}"
-    )
-
-    def finding(outcome: Outcome, more: str) -> Finding:
-        return Finding("error_rate", outcome, f"{text}: {more}", rate - base, gate.harm, gate.safe, candidate.requests)
-
-    harmful = log_rise_above(new, old, gate.harm)
-    if harmful >= harm and candidate.errors >= FEWEST_HARMFUL_ERRORS:
-        return finding(Outcome.HARM, _shown("harm", harmful, harm))
-    if min(live.requests, candidate.requests) < fewest:
-        return few("error_rate", min(live.requests, candidate.requests), fewest)
-
-    def strength(times: float) -> float:
-        return log_rise_below(_times(new, times), _times(old, times), gate.safe)
-
-    return finding(*_safe(strength, safe, candidate.requests))
-
-
-def _latency(gate: LatencyRatio, fewest: int, evidence: Evidence, harm: float, safe: float) -> Finding:
+def latency(gate: LatencyRatio, fewest: int, evidence: Evidence, levels: Levels) -> Finding:
+    """The share of requests that are slower than a ratio to live's p95."""
     live, candidate = evidence.live, evidence.candidate
     fewer = min(live.requests, candidate.requests)
     if fewer < fewest:
@@ -116,9 +110,9 @@ def _latency(gate: LatencyRatio, fewest: int, evidence: Evidence, harm: float, s
         return Finding("latency_p95", outcome, f"{text}: {more}", value, gate.harm, gate.safe, fewer)
 
     harmful = _slower(evidence, harm_line=True, times=1)
-    if harmful >= harm:
-        return finding(Outcome.HARM, _shown("harm", harmful, harm))
-    return finding(*_safe(lambda times: _slower(evidence, harm_line=False, times=times), safe, candidate.timed))
+    if harmful >= levels.harm:
+        return finding(Outcome.HARM, _shown("harm", harmful, levels.harm))
+    return finding(*_safe(lambda times: _slower(evidence, harm_line=False, times=times), levels.safe, candidate.timed))
 
 
 def _slower(evidence: Evidence, *, harm_line: bool, times: float) -> float:
@@ -132,7 +126,8 @@ def _slower(evidence: Evidence, *, harm_line: bool, times: float) -> float:
     return log_rise_above(new, old, 0.0) if harm_line else log_rise_below(new, old, 0.0)
 
 
-def _agreement(gate: Agreement, fewest: int, evidence: Evidence, harm: float, safe: float) -> Finding:
+def agreement(gate: Agreement, fewest: int, evidence: Evidence, levels: Levels) -> Finding:
+    """The share of mirrored requests that both answered alike."""
     if evidence.pairs < fewest:
         return few("agreement", evidence.pairs, fewest)
     pairs = (evidence.agreed, evidence.pairs)
@@ -146,9 +141,9 @@ def _agreement(gate: Agreement, fewest: int, evidence: Evidence, harm: float, sa
         return Finding("agreement", outcome, f"{text}: {more}", share, gate.harm, gate.safe, evidence.pairs)
 
     harmful = log_below(*pairs, gate.harm)
-    if harmful >= harm:
-        return finding(Outcome.HARM, _shown("harm", harmful, harm))
-    return finding(*_safe(lambda times: log_above(*_times(pairs, times), gate.safe), safe, evidence.pairs))
+    if harmful >= levels.harm:
+        return finding(Outcome.HARM, _shown("harm", harmful, levels.harm))
+    return finding(*_safe(lambda times: log_above(*_times(pairs, times), gate.safe), levels.safe, evidence.pairs))
 
 
 def _safe(strength: Strength, needed: float, n: int) -> tuple[Outcome, str]:

@@ -154,8 +154,8 @@ def _baked(look: Look, over: timedelta, bake: timedelta) -> str:
     found = "; ".join(look.verdict.reasons)
     if look.verdict.outcome is Outcome.SAFE:
         return f"the bake is over: {found}"
-    gates = look.policy.gates
-    if over >= bake or (gates.error_rate is None and gates.latency_p95 is None):
+    gates = look.policy.gates.counting
+    if over >= bake or (gates.error_rate is None and gates.latency_p95 is None and not gates.queries):
         # Waiting longer would show no more: there was no harm, and going on takes nothing from anybody.
         return f"the bake is over without a verdict: {found}"
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,6 +40,16 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What a query of the policy's own counted of either deployment: (counted, requests); or why it told nothing."""
+
+    gate: str
+    live: tuple[int, int] = (0, 0)
+    candidate: tuple[int, int] = (0, 0)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Counts since the step's split was read back. `pairs` are mirrored requests answered by both deployments."""
 
@@ -53,6 +64,8 @@ class Evidence:
     """What is wrong with the candidate beyond the counts, in words."""
     queries: tuple[Query, ...] = ()
     """What the numbers were read with."""
+    counted: tuple[Counted, ...] = ()
+    """What `gates.queries` counted, in their order."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,8 @@ class Finding:
     harm: float | None = None
     safe: float | None = None
     n: int = 0
+    dry: bool = False
+    """It is told and decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +93,24 @@ class Verdict:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The findings that explain the outcome."""
-        return tuple(f"{f.gate}: {f.text}" for f in self.findings if f.outcome is self.outcome)
+        return tuple(f"{f.gate}: {f.text}" for f in self.findings if f.outcome is self.outcome and not f.dry)
 
     @property
     def measured(self) -> tuple[Measured, ...]:
         """All findings, as the record keeps them."""
-        return tuple(Measured(f.gate, f.outcome.value, f.text, f.value, f.harm, f.safe, f.n) for f in self.findings)
+        return tuple(
+            Measured(f.gate, f.outcome.value, f"dry run: {f.text}" if f.dry else f.text, f.value, f.harm, f.safe, f.n)
+            for f in self.findings
+        )
+
+
+def weighed(findings: Iterable[Finding], dry_run: Collection[str] = ()) -> Verdict:
+    """The verdict of these findings; what the gates in `dry_run` say is told beside it."""
+    found = tuple(replace(one, dry=one.gate in dry_run) for one in findings)
+    outcomes = {one.outcome for one in found if not one.dry}
+    if Outcome.HARM in outcomes:
+        return Verdict(Outcome.HARM, found)
+    return Verdict(Outcome.SAFE if outcomes == {Outcome.SAFE} else Outcome.UNKNOWN, found)
 
 
 def few(gate: str, seen: int, wanted: int, *, of: str = "") -> Finding:

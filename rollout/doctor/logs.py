@@ -9,12 +9,13 @@ from typing import Any
 
 from cloud.diagnostics import ONLINE_CATEGORIES, DiagnosticSetting
 from cloud.errors import CloudError, NotFound, Permanent
-from cloud.kql import Value, render
+from cloud.kql import Value, behind, render
 from cloud.logs import NoData
+from policy.gates import QueryGate
 from rollout.doctor import mend
 from rollout.doctor.case import Case
 from rollout.doctor.finding import Check, bad, doubtful, good
-from rollout.evidence import QUERIES, QUERY_SECONDS, Lines, request_values
+from rollout.evidence import QUERIES, QUERY_SECONDS, Lines, counts, request_values
 
 WINDOW = timedelta(hours=24)
 HOUR = timedelta(hours=1)
@@ -96,12 +97,28 @@ def _queries(case: Case, since: datetime, until: datetime) -> dict[str, Callable
     live = case.live.name if case.live is not None else ""
     of_requests = request_values((since, until), live, Lines.of(case.policy.gates.latency_p95))
     found = {"query requests.kql": lambda: _ask(case, "requests.kql", since, until, **of_requests)}
+    for gate in case.policy.gates.queries:
+        found[f"query {gate.name}"] = lambda gate=gate: _own(case, gate, live, since, until)  # type: ignore[misc]
     if case.pairs:
         for file in ("pairs_by_request.kql", "pairs_by_input.kql"):
             # Paired with itself: each line that can be read at all is then a pair.
             values = {"live": live, "candidate": live, "tolerance": 0.0}
             found[f"query {file}"] = lambda file=file, values=values: _ask(case, file, since, until, **values)  # type: ignore[misc]
     return found
+
+
+def _own(case: Case, gate: QueryGate, live: str, since: datetime, until: datetime) -> Rows:
+    """A query of the policy's own; Permanent when its rows are not what a gate is judged by."""
+    values: dict[str, Value] = {"resource": case.place.endpoint_id, "live": live, "candidate": live}
+    kql = behind(gate.query, since=since, until=until, **values)
+    rows = case.context.logs.query(
+        case.target.log_analytics_workspace_id or "", kql, since, until, timeout=QUERY_SECONDS
+    )
+    try:
+        counts(rows, live)
+    except ValueError as error:
+        raise Permanent(str(error)) from None
+    return rows
 
 
 def _ran(case: Case, name: str, run: Callable[[], Rows]) -> Check:

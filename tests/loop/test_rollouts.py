@@ -63,10 +63,15 @@ def of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_
         assert "byte for byte" in site.replayed(1)
 
 
+OWN_GATE = """{name: refused, harm: 0.05, safe: 0.10, query: "AmlOnlineEndpointTrafficLog
+  | where TimeGenerated >= since and TimeGenerated < until | where _ResourceId =~ resource
+  | summarize requests = count(), counted = countif(ResponseCode == 400) by DeploymentName"}"""
+
+
 def with_an_alpha_a_good_version_is_shown_safe_and_one_that_errs_harmful_by_tests_that_may_be_looked_at_any_time(
     world: World,
 ) -> None:
-    sites = world.live_sites(2, steps=(SHADOW, FULL, RETIRE), gates="alpha: 0.05")
+    sites = world.live_sites(2, steps=(SHADOW, FULL, RETIRE), gates=f"alpha: 0.05\n  queries: [{OWN_GATE}]")
     with ExitStack() as stack:
         clients = [stack.enter_context(site.clients()) for site in sites]
         together(
@@ -80,6 +85,7 @@ def with_an_alpha_a_good_version_is_shown_safe_and_one_that_errs_harmful_by_test
     assert "harm is shown, evidence" in shown["reasons"][0]
     assert waits["phase"] == "shadow"
     assert any("safety is shown, evidence" in line["text"] for line in released["history"])
+    assert any("refused: 0 of" in line["text"] for line in released["history"]), "the policy's own query judged, too"
     assert set(clients[1].answers) == {"1"}
     assert not any(one.failures for one in clients)
     for site in sites:

@@ -134,3 +134,21 @@ def test_load_has_no_effect_on_a_batch_target() -> None:
 def test_a_text_that_serves_a_rollout_in_flight_is_not_judged_by_newer_rules() -> None:
     text = with_steps("full: {bake: 0s}")
     assert load(text, "credit.yaml", rules=False).steps
+
+
+def test_gates_that_all_run_dry_are_none() -> None:
+    dry = edited(("gates:\n", "gates:\n  dry_run: [error_rate, latency_p95, agreement]\n"))
+    assert complaints(dry) == [
+        "gates.dry_run: leaves no promotion gate that counts: at least one of error_rate, latency_p95 and agreement "
+        "has to, or every version would pass"
+    ]
+
+
+def test_a_gate_of_ones_own_has_a_name_of_its_own_and_only_gates_run_dry() -> None:
+    own = "  queries:\n    - {name: cost, query: AppEvents, harm: 0.1, safe: 0.2}\n  dry_run: [speed]\n"
+    assert complaints(edited(("gates:\n", f"gates:\n{own}"))) == [
+        "gates.queries[0].name: 'cost' is the name of another gate",
+    ]
+    assert complaints(edited(("gates:\n", "gates:\n  dry_run: [speed]\n"))) == [
+        "gates.dry_run[0]: 'speed' is none of the gates error_rate, latency_p95, agreement, drift, cost"
+    ]
