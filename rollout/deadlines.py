@@ -17,16 +17,13 @@ def unless_overdue(
 ) -> Decision:
     """`decision` until `at_most` after the phase was entered; then held, and `failed.keep` later the traffic goes back.
 
-    With `then: rollback` it goes back at once. What becomes overdue in a freeze is held until the freeze ends, and
-    has its time to be mended after it.
+    With `then: rollback` it goes back at once. Nothing goes back for its deadline while frozen, and the time that was
+    frozen is given back: what is overdue has its time to be mended.
     """
     if look.entered_ago <= at_most:
         return decision
     missing = "; ".join(decision.record.reasons)
-    deadline = look.record.entered + at_most
-    over = look.now - max(deadline, look.record.frozen_at or deadline)
-    keep = look.policy.failed.keep if then == "hold" else timedelta()
-    if over > keep:
+    if look.overdue(at_most + look.policy.failed.keep) or (then == "rollback" and not look.frozen):
         return go_back(look, f"not ready by the deadline: {missing}", Phase.ROLLED_BACK)
     reasons = (f"not ready by its deadline of {at_most}", *decision.record.reasons)
     record = replace(decision.record, flags=decision.record.flags | {Flag.HELD}, reasons=reasons)

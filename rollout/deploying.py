@@ -99,7 +99,7 @@ def obstacle(look: Look) -> Decision | None:
     turn = _not_its_turn(look)
     if turn is not None:
         return turn
-    if look.waited > START_WITHIN:
+    if look.overdue(START_WITHIN):
         why = "; ".join(look.record.reasons) or "it could not start"
         return go_back(look, f"not started within {START_WITHIN}: {why}", Phase.FAILED)
     if refused:

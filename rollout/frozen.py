@@ -16,6 +16,7 @@ from rollout.look import Look
 from rollout.observation import Freeze
 from rollout.phases import Flag
 from rollout.place import Place
+from rollout.record import Record
 
 EVERYTHING = "all"
 """The scope of a freeze of every rollout."""
@@ -40,12 +41,22 @@ def with_freeze(look: Look) -> Look:
     record, was = look.record, Flag.FROZEN in look.record.flags
     if found:
         text = "; ".join(text for _, text in reversed(found))
-        record = replace(record, frozen_at=look.now)
+        record = replace(record, frozen_at=look.now, clock_from=_stood_still(record, look.now))
         record = record if was else record.noted(look.now, "decision", text)
         return replace(look, record=record, frozen=text)
     if was:
         record = record.noted(look.now, "decision", "no longer frozen")
     return replace(look, record=record)
+
+
+def _stood_still(record: Record, now: datetime) -> datetime:
+    """From when the phase's clock counts, now that the time since the last look was frozen too.
+
+    Freezes that come every night must not begin each wait anew: it would never end.
+    """
+    looked = record.frozen_at if Flag.FROZEN in record.flags else record.next_look
+    frozen = now - max(min(looked or now, now), record.entered)
+    return min(record.counted_from + frozen, now)
 
 
 def _now(policy: Policy, freezes: Sequence[Freeze] | None, now: datetime) -> Iterator[tuple[datetime, str]]:

@@ -43,8 +43,12 @@ class Look:
 
     @property
     def waited(self) -> timedelta:
-        """Time since the present phase was entered, or since it was last frozen: a freeze takes nobody's chance."""
-        return self.now - max(self.record.entered, self.record.frozen_at or self.record.entered)
+        """Time since the present phase was entered, without the time that it was frozen: that takes nobody's chance."""
+        return self.now - self.record.counted_from
+
+    def overdue(self, after: timedelta) -> bool:
+        """Whether the present phase has waited longer than this; nothing is overdue while frozen."""
+        return not self.frozen and self.waited > after
 
     @property
     def lasted(self) -> timedelta:

@@ -35,7 +35,7 @@ def in_mode(policy: Policy, policy_text: str, record: Record, now: datetime) -> 
         return record
     record = replace(record, policy_text=policy_text)
     if policy.mode == "observe":
-        return replace(record, frozen_at=now)
+        return replace(record, clock_from=now)
     acting = replace(record, flags=record.flags - {Flag.OBSERVE}, entered=now)
     return acting.noted(now, "decision", "the policy says `mode: act` now: the rollout begins")
 

@@ -228,7 +228,9 @@ class Record:
     evidence_at: datetime | None = None
     """When evidence of the present step was last read; blindness is counted from here."""
     frozen_at: datetime | None = None
-    """When the rollout was last seen frozen; deadlines that passed meanwhile do nothing before."""
+    """When the rollout was last seen frozen."""
+    clock_from: datetime | None = None
+    """From when the present phase's clock counts, if it stood still: `entered` and the time that it was frozen."""
     restored: int = 0
     """How often somebody else's split was put back in the present step."""
     load_at: datetime | None = None
@@ -270,6 +272,11 @@ class Record:
         """When to look again: at the time the rollout asked for, or at once while events wait in the outbox."""
         waiting = [event.at for event in self.outbox.events[:1]]
         return min([*waiting, *([self.next_look] if self.next_look else [])], default=None)
+
+    @property
+    def counted_from(self) -> datetime:
+        """From when the time of the present phase counts; records of older builds know when they were last frozen."""
+        return max(self.entered, self.clock_from or self.frozen_at or self.entered)
 
     def noted(self, now: datetime, cause: str, text: str) -> Record:
         """The record with one more line of history; what was said just before is not repeated."""

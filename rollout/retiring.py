@@ -42,7 +42,7 @@ def retiring(look: Look) -> Decision | Enter:
     if not doomed:
         return _finished(ready, stay, f"deployment {old} stays up, as `keep` says")
     after = step.after if isinstance(step, Retire) else timedelta()
-    if ready.waited > after + DELETED_WITHIN:
+    if ready.overdue(after + DELETED_WITHIN):
         return _left(ready, stay, doomed)
     return _deleting(ready, endpoint, doomed[0])
 

@@ -61,7 +61,7 @@ def testing(look: Look) -> Decision | Enter:
         return Enter(look, look.record.step + 1, smoke.text if smoke else "passed by an alert or a person")
     # The job of a batch target has its own time (sample.py); this is for one that cannot even be started.
     within = SMOKE_WITHIN + (look.policy.deployment.batch.sample_within if look.record.batch else timedelta())
-    if look.waited > within:
+    if look.overdue(within):
         why = "; ".join((f"no smoke test could be made within {within}", *look.seen.trouble))
         return go_back(look, why, Phase.FAILED)
     return look.stay("testing", *look.seen.trouble)

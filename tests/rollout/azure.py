@@ -43,7 +43,7 @@ NO_QUOTA = "PUT .../deployments/new: 400 Not enough quota available. Current usa
 
 
 class Refused(Exception):
-    """Azure answers 409: another operation is running."""
+    """Azure answers 409: another operation is running, or a lock is on it."""
 
 
 class NoQuota(Exception):
@@ -65,6 +65,9 @@ class Azure:
     sizes: dict[str, int] = field(default_factory=dict)
     no_quota: bool = False
     """Nobody gets another instance."""
+
+    locked: bool = False
+    """A lock forbids every deletion."""
 
     def seen(self) -> EndpointSeen:
         """What a read shows."""
@@ -103,6 +106,8 @@ class Azure:
     def delete(self, name: str) -> None:
         """A DELETE of a deployment; refused while it has live traffic, now or by the write that is under way."""
         coming = self.under_way[0] if self.under_way else {}
+        if self.locked:
+            raise Refused(f"deleting {name}: 409 ScopeLocked")
         if self.traffic.get(name) or coming.get(name):
             raise Refused(f"deleting {name}: 409 it has traffic")
         if name in self.deployments:

@@ -11,7 +11,17 @@ from rollout.observation import Freeze
 from rollout.phases import Flag, Phase
 from rollout.place import Place
 from tests.rollout.azure import Loop
-from tests.rollout.journey import DAY, HOUR, awaiting_approval, deployed, in_canary, in_shadow, old_is_live, registered
+from tests.rollout.journey import (
+    DAY,
+    HOUR,
+    UNDER_WAY,
+    awaiting_approval,
+    deployed,
+    in_canary,
+    in_shadow,
+    old_is_live,
+    registered,
+)
 from tests.rollout.world import (
     NEW,
     NOW,
@@ -108,10 +118,32 @@ def test_a_deadline_that_passes_in_a_freeze_holds_and_leaves_time_to_mend_it_aft
     assert loop.record is not None
     assert (loop.phase(), loop.record.flags) == (Phase.CANARY, frozenset({Flag.HELD, Flag.FROZEN}))
 
-    loop.look(timedelta(hours=23), evidence=UNKNOWN)
-    assert (loop.phase(), loop.record.flags) == (Phase.CANARY, frozenset({Flag.HELD}))
+    loop.look(timedelta(hours=35), evidence=UNKNOWN)
+    assert (loop.phase(), loop.record.flags) == (Phase.CANARY, frozenset({Flag.HELD})), "12 h and a day were not frozen"
     loop.look(2 * HOUR, evidence=UNKNOWN)
     assert loop.phase() is Phase.ROLLING_BACK
+
+
+NIGHTLY = """\
+freeze:
+  - {from: "18:00", to: "08:00", time_zone: UTC, reason: nobody is here}
+"""
+
+
+def test_a_freeze_of_every_night_puts_no_wait_off_for_ever() -> None:
+    canary = in_canary()
+    start = registered(old_is_live(), V1, V2)
+    start.azure.traffic = {OLD: 60, "theirs": 40}
+    retiring = UNDER_WAY[Phase.RETIRING]()
+    for loop in (canary, start, retiring):
+        loop.policy = policy_of(POLICY_TEXT + NIGHTLY)
+        loop.azure.locked = True
+        for _ in range(12 * 24 // 5):
+            loop.azure.settle()
+            loop.look(5 * HOUR, evidence=UNKNOWN)
+
+    assert (canary.phase(), start.phase()) == (Phase.ROLLED_BACK, Phase.FAILED)
+    assert retiring.phase() is Phase.DONE
 
 
 def test_an_approval_that_nobody_gives_goes_back_in_a_freeze_as_well() -> None:
