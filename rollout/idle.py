@@ -12,14 +12,16 @@ from rollout.endpoint import EndpointSeen
 from rollout.mark import having_read
 from rollout.model_ids import same_model, version_of
 from rollout.observation import Observation, VersionSeen
+from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Record, Tried
 from rollout.returning import decide_return
 from rollout.traffic import sole_live
 
 _DELETE_PACE = timedelta(seconds=30)
-_OBSERVED_PACE = timedelta(hours=1)
-"""Between two looks at what would be deleted if the policy acted."""
+"""Between two tries of a deletion, at first: what a lock forbids is tried ever more seldom, at last once an hour."""
+_SELDOM = timedelta(hours=1)
+"""Between two looks at what cannot be deleted, or only would be if the policy acted."""
 
 
 def decide_idle(
@@ -54,7 +56,9 @@ def _to_start(policy: Policy, record: Record | None, seen: Observation) -> tuple
         return None
     asked = asked_version(record, seen.commands, versions)
     if asked is not None:
-        return None if is_live(policy, asked[0], seen.endpoint) else asked
+        # What failed though it has all of the traffic is finished by a person's word: its new rollout is done at once.
+        unfinished = record is not None and record.phase is Phase.FAILED
+        return None if is_live(policy, asked[0], seen.endpoint) and not unfinished else asked
     newest = versions.newest
     if newest is None or (record is not None and Tried(newest.version, newest.created) in record.tried):
         return None
@@ -95,6 +99,8 @@ def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta, *
         if not kept_for:
             if seen.endpoint.deployments[leftover.deployment].state != "Deleting":
                 actions += [SaveLogs(leftover.deployment), DeleteDeployment(leftover.deployment)]
+                text = f"asked to delete deployment {leftover.deployment}: its time is over"
+                record = record.noted(now, "write", text)
         else:
             record = record.noted(now, "trouble", f"{leftover.deployment} is not deleted: {kept_for}")
     record = noted(record, record, seen, now, "; only observed" if observe else "; nothing to act on")
@@ -107,17 +113,17 @@ def _tidied(record: Record, seen: Observation, now: datetime, pace: timedelta, *
         traffic=dict(seen.endpoint.traffic) if seen.endpoint else record.traffic,
         mirror=dict(seen.endpoint.mirror) if seen.endpoint else record.mirror,
     )
-    pause = _OBSERVED_PACE if observe else _DELETE_PACE
-    return Decision(replace(updated, next_look=_next(updated, actions, now, pace, pause)), tuple(actions))
+    return Decision(replace(updated, next_look=_next(updated, actions, now, pace, observe=observe)), tuple(actions))
 
 
-def _next(record: Record, actions: list[Action], now: datetime, pace: timedelta, pause: timedelta) -> datetime | None:
+def _next(record: Record, actions: list[Action], now: datetime, pace: timedelta, *, observe: bool) -> datetime | None:
     if record.list_versions:
         return now + pace  # they could not be listed in this look
     times = [leftover.after for leftover in record.leftovers]
     if not times:
         return None
     # While a delete runs its time lies in the past: look again a little later.
+    pause = _SELDOM if observe else max(_DELETE_PACE, min((now - min(times)) / 10, _SELDOM))
     return max(min(times), now + pause) if actions or min(times) <= now else min(times)
 
 

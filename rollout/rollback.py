@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from rollout.capacity import shrunk
 from rollout.decision import Decision
+from rollout.ending import finish, over
 from rollout.look import Look
 from rollout.phases import Flag, Phase
 from rollout.record import Leftover, Record, Wish
-from rollout.retiring import finish
 from rollout.traffic import back, is_split, nowhere_back
 
 STUCK_WITHIN = timedelta(hours=24)
@@ -52,13 +52,13 @@ def rolling_back(look: Look) -> Decision:
     stuck = look.entered_ago > STUCK_WITHIN
     if endpoint is None:
         if stuck:
-            return _over(look, look.record.outcome, (*cause, f"no endpoint to go back on for {STUCK_WITHIN}"))
+            return over(look, look.record.outcome, (*cause, f"no endpoint to go back on for {STUCK_WITHIN}"))
         return look.stay(*cause, "the endpoint could not be read")
     traffic, to = dict(endpoint.traffic), None
     if traffic.get(look.record.candidate):
         to = back(look.record, endpoint)
         if to is None and stuck:
-            return _over(look, Phase.FAILED, (*cause, f"nothing healthy to go back to for {STUCK_WITHIN}"))
+            return over(look, Phase.FAILED, (*cause, f"nothing healthy to go back to for {STUCK_WITHIN}"))
         if to is None:
             reason = "no healthy deployment to go back to: the traffic stays until there is one"
             return look.stay(*cause, reason, flags=frozenset({Flag.HELD}))
@@ -104,12 +104,12 @@ def _gone_back(look: Look) -> Decision:
     leftovers = look.record.leftovers
     if look.record.candidate not in {o.deployment for o in leftovers}:
         leftovers = (*leftovers, Leftover(look.record.candidate, look.now + look.policy.failed.keep))
-    return _over(replace(look, record=replace(look.record, leftovers=leftovers)), look.record.outcome, reasons)
+    return over(replace(look, record=replace(look.record, leftovers=leftovers)), look.record.outcome, reasons)
 
 
 def superseded_in_service(look: Look, cause: str, newer: str) -> Decision:
     """End where it stands, so that the newer version, which may be the cure, can begin."""
-    return _over(look, Phase.SUPERSEDED, (f"version {newer} was registered", cause))
+    return over(look, Phase.SUPERSEDED, (f"version {newer} was registered", cause))
 
 
 def _stand(look: Look, cause: str) -> Decision:
@@ -120,21 +120,7 @@ def _stand(look: Look, cause: str) -> Decision:
         gone = replace(look.record, retired=True, wish=Wish(cause, look.now))
         return finish(replace(look, record=gone), "the old deployment is gone")
     if look.entered_ago > STUCK_WITHIN:
-        return _over(look, Phase.FAILED, (cause, f"there was nothing to go back to for {STUCK_WITHIN}"))
+        return over(look, Phase.FAILED, (cause, f"there was nothing to go back to for {STUCK_WITHIN}"))
     noted = replace(look, record=look.record.noted(look.now, "trouble", f"nothing to go back to: {cause}"))
     first = "this is the first version: " if look.record.live is None else ""
     return noted.stay(cause, f"{first}there is nothing to go back to")
-
-
-def _over(look: Look, outcome: Phase, reasons: tuple[str, ...]) -> Decision:
-    record = replace(
-        look.record,
-        phase=outcome,
-        entered=look.now,
-        reasons=reasons,
-        flags=frozenset(),
-        holds=frozenset(),
-        list_versions=True,
-        next_look=look.now,
-    )
-    return Decision(record.noted(look.now, "decision", f"{record.phase.value}: {'; '.join(reasons)}"))

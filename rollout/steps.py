@@ -15,11 +15,13 @@ from policy.model import Approval, Canary, Check, Full, Retire, Shadow, Step, Wa
 from rollout.deadlines import unless_overdue
 from rollout.decision import Decision
 from rollout.deploying import START_WITHIN
+from rollout.ending import finish
+from rollout.forgotten import unless_forgotten, unless_lost
 from rollout.load import with_load
 from rollout.look import Enter, Look
 from rollout.observing import starting
 from rollout.phases import PHASE_OF_STEP, Flag, Phase
-from rollout.retiring import finish, retiring
+from rollout.retiring import retiring
 from rollout.rollback import go_back
 from rollout.verdict import Outcome
 
@@ -129,11 +131,12 @@ def full(look: Look) -> Decision | Enter:
     step = _step(look, Full)
     ready = look.toward_split()
     if isinstance(ready, Decision):
-        return unless_overdue(look, ready, step.bake + BLIND_WITHIN)
+        asked = look.record.since is None
+        return unless_overdue(look, ready, step.bake + BLIND_WITHIN) if asked else unless_lost(look, step.bake, ready)
     over = ready.lasted - step.bake
     baked = "passed by an alert or a person" if ready.record.passed else _baked(ready, over, step.bake)
     if baked:
-        return ready.stay(ready.stopped) if ready.stopped else Enter(ready, ready.record.step + 1, baked)
+        return unless_forgotten(ready, step.bake) if ready.stopped else Enter(ready, ready.record.step + 1, baked)
     if over > BLIND_WITHIN and ready.blind > BLIND_WITHIN:
         return go_back(ready, f"no evidence could be read for {BLIND_WITHIN} after the bake", Phase.ROLLED_BACK)
     if over < timedelta():

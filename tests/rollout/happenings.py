@@ -86,11 +86,20 @@ def since(given: Given, ago: timedelta) -> Given:
     return given.recorded(entered=NOW - ago, since=split)
 
 
+def forgotten(given: Given) -> Given:
+    """As ever, but for nine days now."""
+    return since(given, NINE_DAYS).recorded(entered=NOW - NINE_DAYS).seeing(evidence=SAFE, smoke=Smoke(True, "well"))
+
+
 LONG_ENOUGH = timedelta(hours=2)
 """Longer than the shortest stay of every step of the policy except `retire`; shorter than every deadline."""
 
 A_DAY_TOO_LONG = timedelta(hours=26)
 """Longer than the bake and the day for which it is lengthened."""
+
+NINE_DAYS = timedelta(days=9)
+TEN_DAYS = timedelta(days=10)
+"""Longer than a rollout that has all of the traffic waits for whoever stopped it."""
 
 DEADLINES = {
     Phase.DEPLOYING: timedelta(hours=24),
@@ -279,6 +288,14 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
     "deadline passed, not there yet": lambda g: late(unread(g)),
     "deadline and `keep` passed": lambda g: late(g, KEEP),
     "... and not there yet": lambda g: late(unread(g), KEEP),
+    "paused for nine days": lambda g: stopped(forgotten(g), paused=True),
+    "held by an alert for nine days": lambda g: stopped(forgotten(g), held=True),
+    "paused for nine days, now frozen": lambda g: stopped(forgotten(g), paused=True).seeing(freezes=(freeze(),)),
+    "paused for nine days, read fails": lambda g: replace(stopped(forgotten(g), paused=True), world=None),
+    "endpoint gone for ten days": lambda g: replace(forgotten(g).recorded(entered=NOW - TEN_DAYS), world=None),
+    "foreign split for ten days": lambda g: (
+        forgotten(g).recorded(entered=NOW - TEN_DAYS).found(traffic={OLD: 60, "theirs": 40}, mirror={})
+    ),
     "Azure refused": lambda g: g.recorded(refused="400 bad body"),
     "Azure refused: quota": lambda g: g.recorded(refused="not enough quota"),
     "a failed candidate's time is up": lambda g: g.recorded(leftovers=(Leftover(NEW, NOW - SETTLED),)),

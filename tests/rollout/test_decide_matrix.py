@@ -123,6 +123,12 @@ deadline passed                    failed    .         failed    !         !    
 deadline passed, not there yet     failed    .         failed    +W!       +W!       back+W    +W!       +W!
 deadline and `keep` passed         failed    .         failed    back+W    back+W    back+W    back+W    back+W
 ... and not there yet              failed    .         failed    rolled    back+W    back+W    back+W    back+W
+paused for nine days               failed    p         rolled    back+W    back+W    back+W    back+W    back+W
+held by an alert for nine days     failed    !         rolled    back+W!   back+W!   back+W!   back+W!   back+W!
+paused for nine days, now frozen   fp        fp        f!p       f!p       f!p       back+W    f!p       f!p
+paused for nine days, read fails   failed    failed    back      back      back      back      back      back
+endpoint gone for ten days         failed    failed    shadow    back      back      back      back      back
+foreign split for ten days         failed    !         rolled    rolled    rolled    rolled    rolled    rolled
 Azure refused                      failed    .         .         .         .         .         .         .
 Azure refused: quota               !         .         .         .         .         .         .         .
 a failed candidate's time is up    +C        .         .         .         .         .         .         .
@@ -215,13 +221,19 @@ newer version                      .         .         +D        +W        new  
 newer version, alert: rollback     back+W    supersed  back+W    +W        back+W    new       new       new
 evidence: harm, deadline passed    back+W    failed    back+W    +W        .         .         .         .
 live unhealthy, deadline passed    .         .         +D        failed    .         .         .         .
-endpoint gone, deadline passed     !         !         .         rolled    .         .         .         .
+endpoint gone, deadline passed     .         .         .         rolled    .         .         .         .
 endpoint busy, deadline passed     .         .         .         +W        .         .         .         .
 tag lost                           back+W    .         back+W    +W        back+W    .         .         .
 deadline passed                    .         .         +D        +W        .         .         .         .
 deadline passed, not there yet     +W!       +W!       +W        +W        .         .         .         .
 deadline and `keep` passed         .         .         +D        +W        .         .         .         .
 ... and not there yet              back+W    rolled    +W        +W        .         .         .         .
+paused for nine days               failed    failed    failed    +Wp       .         .         .         .
+held by an alert for nine days     failed    failed    failed    +W!       .         .         .         .
+paused for nine days, now frozen   fp        fp        fp        +Wp       .         .         .         .
+paused for nine days, read fails   failed    failed    p         rolled    .         .         .         .
+endpoint gone for ten days         failed    failed    failed    rolled    .         .         .         .
+foreign split for ten days         rolled    rolled    rolled    rolled    .         .         .         .
 Azure refused                      .         .         .         +W        .         .         .         .
 Azure refused: quota               .         .         .         +W        .         .         .         .
 a failed candidate's time is up    .         .         .         +W        .         +SD       +SD       +SD

@@ -11,6 +11,7 @@ from policy.model import Policy
 from rollout.decision import DeleteDeployment
 from rollout.observation import Smoke
 from rollout.phases import Flag, Phase
+from rollout.record import Entry, Leftover
 from tests.rollout.journey import (
     DAY,
     HOUR,
@@ -259,9 +260,11 @@ def test_a_candidate_that_is_ready_but_paused_is_not_kept_for_ever() -> None:
 
 
 def test_a_deletion_that_a_lock_forbids_does_not_keep_the_rollout_from_its_end_nor_a_newer_version_waiting() -> None:
+    asked = Entry(NOW - timedelta(days=2, hours=1), Phase.RETIRING, "write", f"asked to delete deployment {OLD}")
     locked = standing(
         Phase.RETIRING,
         entered=NOW - timedelta(days=3, hours=1),
+        entries=(asked,),
         reasons=(f"deleting deployment {OLD}", "409 ScopeLocked"),
     )
 
@@ -270,7 +273,7 @@ def test_a_deletion_that_a_lock_forbids_does_not_keep_the_rollout_from_its_end_n
     assert ended.phase is Phase.DONE
     assert [left.deployment for left in ended.leftovers] == [OLD]
     assert ended.entries[-1].text.endswith("could not be deleted for 2 days, 0:00:00: 409 ScopeLocked")
-    sooner = replace(locked, entered=NOW - timedelta(days=2))
+    sooner = replace(locked, entries=(replace(asked, at=NOW - timedelta(days=1)),))
     assert decided(sooner, world_of(Phase.RETIRING), evidence=SAFE).actions == (DeleteDeployment(OLD),)
 
 
@@ -290,3 +293,14 @@ def test_the_old_deployment_is_not_deleted_while_the_new_one_is_being_changed(st
 
     assert (decision.record.phase, decision.actions) == (Phase.RETIRING, ())
     assert decided(due, endpoint({NEW: 100}), evidence=SAFE).actions == (DeleteDeployment(OLD),)
+
+
+def test_a_deletion_that_is_refused_after_the_end_is_tried_ever_more_seldom() -> None:
+    over = standing(Phase.ROLLED_BACK)
+    paces = []
+    for overdue in (timedelta(minutes=1), timedelta(hours=2), 30 * DAY):
+        late = replace(over, leftovers=(Leftover(NEW, NOW - overdue),))
+        next_look = decided(late, endpoint({OLD: 100})).record.next_look
+        assert next_look is not None
+        paces.append(next_look - NOW)
+    assert paces == [timedelta(seconds=30), timedelta(minutes=12), HOUR]
