@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rollout.bad_input import BadInput, parsed, text_at
 from rollout.phases import Flag, Phase
 from rollout.record import Record
-from rollout.returning import slow_note
+from rollout.returning import failed_to_return, slow_note
 
 ACTIONS = ("start", "promote", "advance", "rollback", "pause", "resume", "approve", "reject", "retry")
 
@@ -70,15 +70,25 @@ def _retry(record: Record) -> str | None:
 def _rollback(record: Record) -> str | None:
     if record.phase is Phase.ROLLING_BACK:
         return "the rollout is going back already"
-    if record.phase is Phase.DONE:
-        if record.live is None:
-            return "this is the first version: there is nothing to go back to"
-        if record.retired and not record.earlier:
-            return f"deployment {record.live} was deleted when it retired; `start` an earlier version instead"
-        return None
     if _returns_slowly(record):
         return f"version {record.version} is being deployed again to go back to; `reject` calls that off"
-    return f"the rollout is over ({record.phase.value})" if record.terminal else None
+    if not record.terminal:
+        return None
+    if not _left_live(record):
+        return f"the rollout is over ({record.phase.value})"
+    if record.live is None:
+        return "this is the first version: there is nothing to go back to"
+    if record.retired and not record.earlier:
+        return f"deployment {record.live} was deleted when it retired; `start` an earlier version instead"
+    return None
+
+
+def _left_live(record: Record) -> bool:
+    """Whether the rollout, which is over, left a version in service that may be gone back from."""
+    if record.phase in (Phase.DONE, Phase.ROLLED_BACK):
+        return record.phase is Phase.DONE
+    came_from = record.live if failed_to_return(record) else None
+    return any(record.traffic.get(name) for name in (record.candidate, came_from or ""))
 
 
 def _forward(record: Record) -> str | None:
@@ -135,8 +145,10 @@ def _returns_slowly(record: Record) -> bool:
 
 def note(record: Record | None, command: Command) -> str:
     """What the person who gave an accepted command should know, or nothing."""
-    slow = record is not None and record.phase is Phase.DONE and record.retired
-    return slow_note(record) if record is not None and slow and command.action == "rollback" else ""
+    if record is None or command.action != "rollback" or not record.terminal:
+        return ""
+    again = failed_to_return(record) and not record.traffic.get(record.candidate)
+    return slow_note(record) if record.retired or again else ""
 
 
 _REFUSALS = {

@@ -1,5 +1,8 @@
 """Going back after a rollout is over: one write while the old deployment is up, else its version is deployed again.
 
+A rollout that failed with its version still in service is gone back from in the same ways; so is what is live after a
+way back that failed.
+
 The slow way is a record of kind `rollback` that goes deploying, testing (if the policy has a smoke test), full: it
 skips shadow, canary, approval and waiting, because the version has had all of the traffic here before. Until it is up,
 what serves now goes on serving. No alert and no gate turns it round: they would compare it with what was found bad.
@@ -23,7 +26,7 @@ from rollout.phases import Phase
 from rollout.place import Place
 from rollout.record import Record, Served, Tried, Wish
 from rollout.rollback import rolling_back
-from rollout.traffic import sole_live
+from rollout.traffic import back, nowhere_back, sole_live
 
 WISH_WITHIN = timedelta(hours=24)
 """How long a way back waits for the endpoint, or the list of versions, to be read before it is given up."""
@@ -42,11 +45,15 @@ def decide_return(
 
 
 def _asked(record: Record, seen: Observation) -> str | None:
-    """Who asked to go back from what is live, if this rollout made it so."""
-    if record.phase is not Phase.DONE:
+    """Who asked to go back from what is live, if this rollout may have made it so.
+
+    An alert turns no way back round, whether it is done or a person called it off: save one that failed with traffic.
+    """
+    if record.phase is Phase.ROLLED_BACK:
         return None
+    failed_live = record.phase is not Phase.DONE and record.traffic.get(record.candidate)
     for alert in seen.alerts:
-        if alert.action == "rollback" and record.kind == "rollout":
+        if alert.action == "rollback" and (record.kind == "rollout" or failed_live):
             return f"alert {alert.rule} {'fired' if alert.fired else 'resolved'}"
     for command in seen.commands:
         if command.action == "rollback":
@@ -68,19 +75,40 @@ def _as_asked(
     if endpoint is None:
         # Not read is not gone: what was asked for must not be lost to one call that failed.
         return _wished(record, seen, cause, "the endpoint could not be read, so it is read again", now, pace)
-    if not endpoint.traffic.get(record.candidate):
+    leaving = _left_live(record, endpoint)
+    if leaving is None:
         return None
-    old = endpoint.deployments.get(record.live or "")
-    if old is not None and old.healthy:
-        return _at_once(policy, record, seen, old.name, cause, now, pace)
-    if not _served(record, endpoint, record.model_id):
+    to = back(leaving, endpoint)
+    if to is not None:
+        return _at_once(policy, leaving, seen, to, cause, now, pace)
+    if _served(leaving, endpoint, leaving.model_id) and sole_live(endpoint)[0]:
+        if seen.versions is None:
+            return _wished(record, seen, cause, "the deployment is gone, so its version is looked up", now, pace)
+        version = _newest_known(leaving, endpoint, seen.versions, leaving.model_id, by_age=False)
+        if version is not None:
+            return _slowly(place, policy, policy_text, leaving, seen, version, cause, now)
+    if record.phase is Phase.DONE or nowhere_back(leaving, endpoint):
         return None
-    if seen.versions is None:
-        return _wished(record, seen, cause, "the deployment is gone, so its version is looked up", now, pace)
-    to = _newest_known(record, endpoint, seen.versions, record.model_id, by_age=False)
-    if to is None:
+    # It is there and not healthy: waited for again, as long as the rollout that failed had waited.
+    return _at_once(policy, leaving, seen, leaving.live, cause, now, pace)
+
+
+def _left_live(record: Record, endpoint: EndpointSeen) -> Record | None:
+    """The record as of the version to go back from: its own, while it has live traffic; None: it left nothing live.
+
+    Where a slow way back failed before it had traffic, that is the version it came from.
+    """
+    if endpoint.traffic.get(record.candidate):
+        return record
+    bad = endpoint.deployments.get(record.live or "")
+    if not failed_to_return(record) or bad is None or not endpoint.traffic.get(bad.name):
         return None
-    return _slowly(place, policy, policy_text, record, seen, to, cause, now)
+    return replace(record, version=version_of(bad.model), model_id=bad.model, candidate=bad.name, live=record.candidate)
+
+
+def failed_to_return(record: Record) -> bool:
+    """Whether the record is of a way back that did not come about."""
+    return record.kind == "rollback" and record.phase is Phase.FAILED
 
 
 def _wished(record: Record, seen: Observation, cause: str, why: str, now: datetime, pace: timedelta) -> Decision:
@@ -153,11 +181,14 @@ def _is_of(model_id: str, version: VersionSeen) -> bool:
 
 
 def _at_once(
-    policy: Policy, record: Record, seen: Observation, to: str, cause: str, now: datetime, pace: timedelta
+    policy: Policy, record: Record, seen: Observation, to: str | None, cause: str, now: datetime, pace: timedelta
 ) -> Decision:
-    """A record of kind `rollback` whose one write is sent in this very look; every step is skipped."""
+    """A record of kind `rollback` whose one write is sent in this very look; every step is skipped.
+
+    While `to` is not healthy the write waits for it.
+    """
     endpoint = seen.endpoint
-    back = replace(
+    returning = replace(
         record,
         kind="rollback",
         live=to,
@@ -180,10 +211,10 @@ def _at_once(
         mirror=dict(endpoint.mirror) if endpoint else {},
         next_look=now,
     )
-    back = noted(having_read(back, seen), record, seen, now, "").noted(
-        now, "decision", f"going back after done: {cause}"
+    returning = noted(having_read(returning, seen), record, seen, now, "").noted(
+        now, "decision", f"going back after {record.phase.value}: {cause}"
     )
-    return rolling_back(Look(policy, back, seen, now, pace))
+    return rolling_back(Look(policy, returning, seen, now, pace))
 
 
 def _slowly(

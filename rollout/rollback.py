@@ -52,7 +52,7 @@ def rolling_back(look: Look) -> Decision:
     stuck = look.entered_ago > STUCK_WITHIN
     if endpoint is None:
         if stuck:
-            return over(look, look.record.outcome, (*cause, f"no endpoint to go back on for {STUCK_WITHIN}"))
+            return over(look, Phase.FAILED, (*cause, f"no endpoint to go back on for {STUCK_WITHIN}"))
         return look.stay(*cause, "the endpoint could not be read")
     traffic, to = dict(endpoint.traffic), None
     if traffic.get(look.record.candidate):

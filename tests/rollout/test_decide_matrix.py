@@ -221,7 +221,7 @@ newer version                      .         .         +D        +W        new  
 newer version, alert: rollback     back+W    supersed  back+W    +W        back+W    new       new       new
 evidence: harm, deadline passed    back+W    failed    back+W    +W        .         .         .         .
 live unhealthy, deadline passed    .         .         +D        failed    .         .         .         .
-endpoint gone, deadline passed     .         .         .         rolled    .         .         .         .
+endpoint gone, deadline passed     .         .         .         failed    .         .         .         .
 endpoint busy, deadline passed     .         .         .         +W        .         .         .         .
 tag lost                           back+W    .         back+W    +W        back+W    .         .         .
 deadline passed                    .         .         +D        +W        .         .         .         .
@@ -231,8 +231,8 @@ deadline and `keep` passed         .         .         +D        +W        .    
 paused for nine days               failed    failed    failed    +Wp       .         .         .         .
 held by an alert for nine days     failed    failed    failed    +W!       .         .         .         .
 paused for nine days, now frozen   fp        fp        fp        +Wp       .         .         .         .
-paused for nine days, read fails   failed    failed    p         rolled    .         .         .         .
-endpoint gone for ten days         failed    failed    failed    rolled    .         .         .         .
+paused for nine days, read fails   failed    failed    p         failed    .         .         .         .
+endpoint gone for ten days         failed    failed    failed    failed    .         .         .         .
 foreign split for ten days         rolled    rolled    rolled    rolled    .         .         .         .
 Azure refused                      .         .         .         +W        .         .         .         .
 Azure refused: quota               .         .         .         +W        .         .         .         .
