@@ -81,6 +81,8 @@ class Decided:
         self.a_step_is_left_only_for_a_reason()
         self.the_candidate_never_gets_more_than_its_step_gives()
         self.what_is_over_stays_over()
+        self.who_asks_for_the_way_back_after_the_end_is_heard()
+        self.the_way_back_is_not_deleted_without_a_word()
         self.history_only_grows()
         self.it_is_looked_at_again()
         self.who_only_observes_does_nothing()
@@ -245,7 +247,9 @@ class Decided:
                 assert not [name for name in self.shown.deployments if self.healthy(name) and name not in ours]
 
     def nothing_goes_forward_while_stopped(self) -> None:
-        frozen = self.seen.freezes is None or any(one.until > self.now for one in self.seen.freezes)
+        night = bool(self.policy.freeze) and not 8 <= self.now.hour < 18
+        frozen = night or self.seen.freezes is None or any(one.until > self.now for one in self.seen.freezes)
+        frozen = frozen and self.after.kind != "rollback"
         stopped = Flag.PAUSED in self.after.flags or self.after.holds or frozen
         if stopped and self.after.phase is not Phase.ROLLING_BACK and not self.after.terminal:
             assert not self.writes
@@ -294,13 +298,15 @@ class Decided:
         if isinstance(step, Full):
             alone = self.before.live is None or self.before.kind == "rollback"
             safe = self.seen.evidence in (SAFE, SAFE_SAMPLE) or alone
-            read = self.seen.evidence is not None and lasted > step.bake + A_DAY
+            read = self.seen.evidence is not None and lasted >= 2 * step.bake
             return lasted >= step.bake and (safe or read)
         if isinstance(step, Retire):
             # A newer version does not wait for the old one's time.
             over = self.now - self.before.entered >= step.after or self.seen.versions is not None
             kept = self.policy.keep > 0 and over
-            return self.before.live not in self.shown.deployments or kept
+            two_days_ago = [line.text for line in self.before.entries if self.now - line.at > 2 * A_DAY]
+            refused = f"asked to delete deployment {self.before.live}" in two_days_ago
+            return self.before.live not in self.shown.deployments or kept or refused
         return not isinstance(step, Approval)
 
     def the_candidate_never_gets_more_than_its_step_gives(self) -> None:
@@ -320,6 +326,22 @@ class Decided:
         same = (before.phase, before.kind, before.version, before.candidate, before.live, before.step)
         assert same == (after.phase, after.kind, after.version, after.candidate, after.live, after.step)
         assert all(isinstance(action, SaveLogs | DeleteDeployment) for action in self.decision.actions)
+
+    def who_asks_for_the_way_back_after_the_end_is_heard(self) -> None:
+        """In the look that reads it, while the version of the rollout that is over is in service and there is a way."""
+        before = self.before
+        if before is None or not before.terminal or before.phase is Phase.ROLLED_BACK or self.policy.mode == "observe":
+            return
+        alerted = before.kind == "rollout" and any(one.action == "rollback" for one in self.seen.alerts)
+        asked = alerted or any(one.action == "rollback" for one in self.seen.commands)
+        if asked and self.shown.traffic.get(before.candidate) and self.healthy(before.live):
+            assert self.after.kind == "rollback"
+            self.the_way_back_is_asked_for()
+
+    def the_way_back_is_not_deleted_without_a_word(self) -> None:
+        for action in self.decision.actions:
+            if isinstance(action, DeleteDeployment) and action.name == self.after.live:
+                assert any(f"asked to delete deployment {action.name}" in line.text for line in self.after.entries)
 
     def history_only_grows(self) -> None:
         before, after = self.before, self.after

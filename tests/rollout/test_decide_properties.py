@@ -31,24 +31,37 @@ from tests.rollout.world import (
     HARM,
     NOW,
     OLD,
+    PACE,
     PLACE,
     POLICY,
+    POLICY_TEXT,
     SAFE,
     UNKNOWN,
     V1,
     alert,
     command,
     freeze,
+    policy_of,
     version,
     versions,
 )
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SELDOM = timedelta(hours=11)
+"""Between two looks at what stands still: by and by at every hour of the day."""
 UNJUDGED = (Phase.DEPLOYING, Phase.TESTING, Phase.ROLLING_BACK)
 AGES = st.sampled_from([timedelta(), timedelta(), HOUR])
 BY_HAND = "by-hand"
 THENS: tuple[Then, ...] = ("hold", "rollback")
 EVIDENCE: dict[str, Evidence | None] = {"none": None, "safe": SAFE, "unknown": UNKNOWN, "harm": HARM}
+
+SILENCES = ("peace", "peace", "a lock", "no machines", "no evidence", "no endpoint")
+"""What Azure is like when nothing happens any more."""
+NIGHTLY = policy_of(
+    f'{POLICY_TEXT}freeze: [{{from: "18:00", to: "08:00", time_zone: UTC, reason: nobody is here}}]'
+).freeze
+LONGEST_WAITS = 11 * DAY
+"""What the waits of a rollout may last beyond the longest stays of its steps and `failed.keep` (decision 0004)."""
 
 LOADS = st.sampled_from([None, Load(requests=({"data": [1]},), per_minute=60)])
 
@@ -75,9 +88,10 @@ def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
 
 
 policies = st.builds(
-    lambda steps, count, adopt, newer, foreign, keep: POLICY.model_copy(
+    lambda steps, count, adopt, newer, foreign, keep, windows: POLICY.model_copy(
         update={
             "steps": steps,
+            "freeze": windows,
             "keep": keep,
             "deployment": DeploymentSettings(instance_count=count),
             "adopt": adopt,
@@ -91,7 +105,15 @@ policies = st.builds(
     st.sampled_from(["supersede", "queue", "ignore"]),
     st.sampled_from(["hold", "restore"]),
     st.sampled_from([0, 0, 1, 2]),
+    st.sampled_from([(), (), NIGHTLY]),
 )
+
+
+def longest_stay(step: Step) -> timedelta:
+    """How long a step may last when it is left for the next one."""
+    if isinstance(step, Full):
+        return 2 * step.bake
+    return next((getattr(step, name) for name in ("at_most", "after", "at_least") if hasattr(step, name)), timedelta())
 
 
 class Rollouts(RuleBasedStateMachine):
@@ -100,9 +122,16 @@ class Rollouts(RuleBasedStateMachine):
     loop: Loop
     place = PLACE
 
-    @initialize(policy=policies, empty=st.sampled_from([True, False, False]), head_start=st.integers(0, 14))
-    def an_endpoint(self, policy: Policy, empty: bool, head_start: int) -> None:
+    @initialize(
+        policy=policies,
+        empty=st.sampled_from([True, False, False]),
+        head_start=st.integers(0, 14),
+        silence=st.sampled_from(SILENCES),
+        last_word=st.sampled_from(["none", "pause", "hold"]),
+    )
+    def an_endpoint(self, policy: Policy, empty: bool, head_start: int, silence: str, last_word: str) -> None:
         """With version 1 in service or with nothing, and a rollout that has come some way in peace."""
+        self.silence, self.last_word = silence, last_word
         azure = Azure() if empty else Azure({OLD: 100}, deployments={OLD: "Succeeded"}, models={OLD: V1.id})
         self.loop = Loop(azure, policy, place=self.place)
         self.known: list[VersionSeen] = [V1]
@@ -140,6 +169,10 @@ class Rollouts(RuleBasedStateMachine):
     @rule(now=st.booleans())
     def azure_has_no_more_machines(self, now: bool) -> None:
         self.loop.azure.no_quota = now
+
+    @rule(now=st.booleans())
+    def a_lock_forbids_deletions(self, now: bool) -> None:
+        self.loop.azure.locked = now
 
     # What others do.
 
@@ -236,7 +269,7 @@ class Rollouts(RuleBasedStateMachine):
     def calm_look(self, quality: str, *commands: CommandItem, after: timedelta = HOUR) -> None:
         self.loop.azure.settle()
         self.loop.azure.deploy()
-        self.loop.azure.no_quota = False
+        self.loop.azure.no_quota = self.loop.azure.locked = False
         self.checks = Checked(NOW)
         self.quality = quality
         for one in commands:
@@ -317,17 +350,35 @@ class Rollouts(RuleBasedStateMachine):
             assert ends == of_it[-1:] or not ends
 
     def every_wait_has_an_end(self) -> None:
-        """Left alone with Azure at peace, a rollout that nobody holds is over some day."""
+        """Left alone, a rollout is over within the stated time: paused, held, frozen again and again, or nothing of it.
+
+        Nobody says anything, no version comes, and the candidate does as well or badly as it did. What Azure was asked
+        it does between two looks.
+        """
         if not hasattr(self, "loop") or self.loop.record is None:
             return
         self.the_policys_mode_changes("act")
-        self.known = [v for v in self.known if v.version == self.loop.record.version]
-        self.untagged = set()
-        for _ in range(40):
-            if self.loop.record.terminal:
-                return
-            self.calm_look("none", command("resume"), after=DAY)
-        raise AssertionError(f"still {self.loop.record.phase}: {self.loop.record.reasons}")
+        azure, policy = self.loop.azure, self.loop.policy
+        azure.locked, azure.no_quota = self.silence == "a lock", self.silence == "no machines"
+        self.quality = "none" if self.silence == "no evidence" else self.quality
+        self.alerts, self.commands, self.news = [], [], False
+        if self.last_word == "pause":
+            self.a_person_asks("pause", timedelta())
+        elif self.last_word == "hold":
+            self.an_alert_comes("hold", fired=True, ago=timedelta())
+        longest = sum((longest_stay(step) for step in policy.steps), policy.failed.keep + LONGEST_WAITS)
+        nights = DAY + longest * 14 / 10 if policy.freeze else timedelta()
+        end = max([self.loop.now, *(one.until for one in self.freezes)]) + longest + nights
+        pause = timedelta()
+        while not self.loop.record.terminal:
+            assert self.loop.now < end, f"still {self.loop.record.phase}: {self.loop.record.reasons}"
+            azure.settle()
+            azure.deploy()
+            before = self.loop.record
+            self.look(pause, there=self.silence != "no endpoint")
+            after = self.loop.record
+            moved = (before.phase, before.step, before.since) != (after.phase, after.step, after.since)
+            pause = PACE if moved else SELDOM
 
 
 TestRollouts = Rollouts.TestCase
