@@ -52,6 +52,7 @@ def examine(
         groups += [
             ("diagnostic setting", lambda: logs.sent(case), True),
             ("log queries", lambda: logs.answered(case, since, now) if _has_logs(case) else (), True),
+            ("log rows", lambda: logs.arriving(case, since, now), False),
             ("other queries", lambda: logs.other(case, others(case.policy, place.endpoint_id, now)), True),
             ("request ids", lambda: logs.request_ids(case, since, now), False),
         ]

@@ -141,10 +141,30 @@ def _ran(case: Case, name: str, run: Callable[[], Rows]) -> Check:
 def _told(rows: Rows) -> str:
     """The rows in a few words: their numbers, never a text, which may be what somebody sent to the model."""
     if not rows:
-        return "it runs; no rows, since there was no traffic in the window"
+        return "it runs; no rows"
     numbers = {key: value for key, value in rows[0].items() if isinstance(value, int | float)}
     first = ", ".join(f"{key} {value:g}" for key, value in numbers.items())
     return f"it runs; {len(rows)} {'row' if len(rows) == 1 else 'rows'}" + (f": {first}" if first else "")
+
+
+def arriving(case: Case, since: datetime, until: datetime) -> tuple[Check, ...]:
+    """Whether requests that the endpoint's metrics count are in the log: settings alone do not prove that rows come."""
+    name, hours = "log rows", WINDOW // HOUR
+    if case.endpoint is None or case.target.log_analytics_workspace_id is None:
+        return ()
+    try:
+        rows = _ask(case, "arrivals.kql", since, until)
+    except NoData:
+        rows = []
+    logged = int(rows[0]["requests"]) if rows else 0
+    if logged:
+        return (good(name, f"{logged} requests of the last {hours} h are in the log"),)
+    asked = (case.endpoint.region, case.place.endpoint_id, "RequestsPerMinute", since, until)
+    if not any(any(one.points) for one in case.context.metrics.averages(*asked, split_by=("deployment",))):
+        return (doubtful(name, f"no request in the last {hours} h, so no rows to be seen: send some and ask again"),)
+    text = f"its metrics count requests in the last {hours} h, and the log holds none of them"
+    make = mend.diagnostic_setting(case.place.endpoint_id, case.target)
+    return (doubtful(name, f"{text}: a new setting takes up to an hour; after that, make it anew", make),)
 
 
 def other(case: Case, queries: Iterable[OtherQuery]) -> tuple[Check, ...]:

@@ -29,7 +29,8 @@ def versions(case: Case) -> tuple[tuple[Check, ...], VersionSeen | None]:
     eligible = [one for one in found if all(one.tags.get(key) == value for key, value in required.items())]
     if eligible:
         newest = eligible[0]
-        text = f"{len(found)} versions of {case.model} in {where}; version {newest.version} would be rolled out"
+        many = f"{len(found)} version{'s' if len(found) != 1 else ''}"
+        text = f"{many} of {case.model} in {where}; version {newest.version} would be rolled out"
         return (good("model", text),), VersionSeen(newest.version, newest.id, newest.created)
     return (_none(case, where, found),), None
 

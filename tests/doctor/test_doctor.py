@@ -36,6 +36,7 @@ CHECKS = [
     "query requests.kql",
     "query pairs_by_request.kql",
     "query pairs_by_input.kql",
+    "log rows",
     "query of export",
     "request ids",
     "alerts",
@@ -312,6 +313,23 @@ def test_a_workspace_without_any_data_yet_is_no_failure(patient: Patient, orders
     told = patient.ask(capsys)
     assert (told.status, told.of("query requests.kql")[0]) == (0, "warn")
     assert "no data at all yet" in told.of("query requests.kql")[1]
+
+
+def test_requests_that_the_metrics_count_and_the_log_does_not_hold_are_told(
+    patient: Patient, orders: Orders, capsys: Out
+) -> None:
+    orders.give("rows.late", match="TrafficLog", times=99, seconds=600)
+    unlogged = Patient(patient.cloud, patient.policy().parent)
+    assert "no request in the last 24 h" in unlogged.ask(capsys).of("log rows")[1]
+    unlogged.score(3)
+    until(lambda: "its metrics count requests" in unlogged.ask(capsys).of("log rows")[1], seconds=60)
+
+    told = unlogged.ask(capsys)
+
+    outcome, seen, mended = told.of("log rows")
+    assert (told.status, outcome) == (0, "warn"), "it may be new: nothing is held up by it"
+    assert "and the log holds none of them" in seen
+    assert mended.startswith("az monitor diagnostic-settings create")
 
 
 def test_a_log_that_speaks_of_no_answer_fails_since_agreement_could_not_be_judged(
