@@ -123,7 +123,7 @@ def _pause(record: Record) -> str | None:
 
 
 def _resume(record: Record) -> str | None:
-    if Flag.PAUSED in record.flags or record.holds:
+    if record.flags & {Flag.PAUSED, Flag.HELD} or record.holds:
         return None
     return "the rollout is neither paused nor held"
 

@@ -9,6 +9,7 @@ from policy.model import Policy
 from rollout.capacity import grows, split_size
 from rollout.decision import Action, CarryAutoscale, Decision, ScaleDeployment, SetTraffic
 from rollout.endpoint import DeploymentSeen, EndpointSeen
+from rollout.foreign import FOREIGN_HOLD
 from rollout.observation import Observation
 from rollout.phases import Flag, Phase
 from rollout.record import Record, Split
@@ -65,9 +66,15 @@ class Look:
     def stopped(self) -> str:
         """Why the rollout may not go forward, or nothing."""
         paused = "paused by a person; resume to go on" if Flag.PAUSED in self.record.flags else ""
-        held = ", ".join(sorted(self.record.holds))
+        held = ", ".join(sorted(self.record.holds - {FOREIGN_HOLD}))
         held = f"held by {held}; it goes on when that resolves or a person resumes" if held else ""
-        return "; ".join(cause for cause in (paused, self.frozen, held) if cause)
+        others = self._foreign if FOREIGN_HOLD in self.record.holds else ""
+        return "; ".join(cause for cause in (paused, self.frozen, held, others) if cause)
+
+    @property
+    def _foreign(self) -> str:
+        live, mirror = (split or "none" for split in (self.record.traffic, self.record.mirror))
+        return f"held, since somebody else set the split: live {live}, mirror {mirror}; resume to have ours again"
 
     def lost_candidate(self) -> str | None:
         """Why the candidate can no longer serve, once it was up; None while it can."""

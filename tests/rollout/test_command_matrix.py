@@ -8,6 +8,8 @@ all     it has all of the traffic already      twice   paused already
 over    the rollout is over, or going back     moved   the sender saw an older record
 back    it is going back already               ice     frozen
 first   nothing to go back to                  unasked no approval is asked for
+
+`held` is held by an alert or by somebody's split; `stuck` by what its reasons say, such as a lack of quota.
 """
 
 from __future__ import annotations
@@ -41,11 +43,13 @@ pause, frozen         none    yes     yes     yes     yes     yes     yes     ye
 resume                none    free    free    free    free    free    free    free    free    free    free    free    free    free    free
 resume, paused        none    yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes
 resume, held          none    yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes
+resume, stuck         none    yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes     yes
 approve               none    unasked unasked unasked unasked yes     unasked unasked unasked unasked unasked unasked unasked unasked unasked
 approve, frozen       none    unasked unasked unasked unasked yes     unasked unasked unasked unasked unasked unasked unasked unasked unasked
 reject                none    unasked unasked unasked unasked yes     unasked unasked unasked unasked unasked unasked unasked unasked unasked
 retry                 none    fine    fine    fine    fine    fine    fine    fine    fine    fine    again   fine    yes     yes     yes
 retry, held           none    yes     yes     yes     yes     yes     yes     yes     yes     yes     again   yes     yes     yes     yes
+retry, stuck          none    yes     yes     yes     yes     yes     yes     yes     yes     yes     again   yes     yes     yes     yes
 rollback, of before   none    moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved
 start, of before      yes     moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved   moved
 """  # noqa: E501
@@ -101,6 +105,8 @@ def record_of(cell: Cell) -> Record | None:
         return replace(record, flags=frozenset({Flag(state)}))
     if state == "held":
         return replace(record, flags=frozenset({Flag.HELD}), holds=frozenset({"a-1"}))
+    if state == "stuck":
+        return replace(record, flags=frozenset({Flag.HELD}))
     return replace(record, live=None) if state == "first" else record
 
 

@@ -136,14 +136,15 @@ def test_without_quota_for_a_larger_share_the_step_holds_watches_and_goes_on_whe
     assert loop.azure.under_way == ({OLD: 90, NEW: 10}, {})
 
 
-def test_a_resume_asks_for_quota_at_once() -> None:
+@pytest.mark.parametrize("action", ["retry", "resume"])
+def test_a_retry_or_a_resume_asks_for_quota_at_once(action: str) -> None:
     loop = live_with(10)
     loop.azure.no_quota = True
     loop.look()
     loop.look()
     loop.azure.no_quota = False
 
-    decision = loop.look(commands=(command("retry"),))
+    decision = loop.look(commands=(command(action),))
 
     assert decision is not None
     assert decision.actions == (CreateDeployment(NEW, V2.id, OLD, 2),)

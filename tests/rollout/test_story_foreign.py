@@ -43,6 +43,10 @@ def test_somebody_elses_mirror_holds_the_rollout_until_a_person_resumes() -> Non
     assert loop.record is not None
     assert (loop.azure.under_way, loop.record.flags) == (None, frozenset({Flag.HELD}))
     assert loop.record.entries[-1].text == "somebody else set the mirror to {'theirs': 20}"
+    assert loop.record.reasons[0] == (
+        f"held, since somebody else set the split: live {{'{OLD}': 100}}, mirror {{'theirs': 20}};"
+        " resume to have ours again"
+    )
 
     loop.look(commands=(command("resume"),))
     assert loop.azure.under_way == ({OLD: 100}, {NEW: 20})
