@@ -128,9 +128,11 @@ class Look:
             return None
         if short is not None and self.now < short.again:
             return self.stay(short.text, f"asked for again at {short.again:%H:%M:%S}", flags=frozenset({Flag.HELD}))
-        why = f"{instances} instances of deployment {candidate.name} come before its traffic"
+        what = f"{instances} instances of deployment {candidate.name}"
         return Decision(
-            replace(self, record=self.record.noted(self.now, "write", f"asked for {why}")).stay(why).record,
+            replace(self, record=self.record.noted(self.now, "write", f"asked for {what}, before its traffic"))
+            .stay(f"{what} come before its traffic")
+            .record,
             (ScaleDeployment(candidate.name, instances),),
         )
 
