@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from policy.gates import Gates, Rise
-from rollout import plain_gates, sequential_gates
-from rollout.sequential_gates import Levels
+from rollout.plain_gates import PlainGates
+from rollout.sequential_gates import SequentialGates, requests_enough
 from rollout.shares import Shares, counted, failed
 from rollout.verdict import Evidence, Finding, Outcome, Verdict, weighed
 
@@ -31,31 +31,22 @@ def judge(gates: Gates, evidence: Evidence | None, *, shadow: bool) -> Verdict:
 
 def _findings(gates: Gates, evidence: Evidence) -> Iterator[Finding]:
     """One finding for every gate that is on."""
-    fewest = gates.min_requests
-    levels = Levels.of(gates.alpha, gates.comparing) if gates.alpha is not None else None
+    kind: PlainGates | SequentialGates = PlainGates(gates.min_requests)
+    if gates.alpha is not None:
+        kind = SequentialGates.at(gates.alpha, gates.comparing, gates.min_requests)
     for shares, gate in _shares(gates, evidence):
-        if isinstance(shares, Finding):
-            yield shares
-        elif levels is None:
-            yield plain_gates.rise(shares, gate, fewest)
-        else:
-            yield sequential_gates.rise(shares, gate, fewest, levels)
-    for_latency, for_agreement = gates.latency_p95, gates.agreement
-    if for_latency is not None and levels is None:
-        yield plain_gates.latency(for_latency, fewest, evidence)
-    elif for_latency is not None and levels is not None:
-        yield sequential_gates.latency(for_latency, fewest, evidence, levels)
-    if for_agreement is not None and levels is None:
-        yield plain_gates.agreement(for_agreement, fewest, evidence)
-    elif for_agreement is not None and levels is not None:
-        yield sequential_gates.agreement(for_agreement, fewest, evidence, levels)
+        yield shares if isinstance(shares, Finding) else kind.rise(shares, gate)
+    if gates.latency_p95 is not None:
+        yield kind.latency(evidence, gates.latency_p95)
+    if gates.agreement is not None:
+        yield kind.agreement(evidence, gates.agreement)
 
 
 def enough(gates: Gates) -> int:
     """The fewest requests on either side that could show a flawless version safe."""
     if gates.alpha is None:
         return gates.min_requests
-    return max(gates.min_requests, sequential_gates.enough(gates, gates.alpha))
+    return max(gates.min_requests, requests_enough(gates, gates.alpha))
 
 
 def _shares(gates: Gates, evidence: Evidence) -> Iterator[tuple[Shares | Finding, Rise]]:

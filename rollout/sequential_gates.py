@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from policy.gates import Agreement, Gates, LatencyRatio, Rise
 from rollout.sequential import log_above, log_below, log_rise_above, log_rise_below
@@ -31,45 +31,87 @@ MOST_ASKED = 1_000_000
 """A line so near that this many would not do is no line that anybody meant."""
 
 
-class Levels(NamedTuple):
-    """The logs of how much evidence is enough in a step."""
-
-    harm: float
-    safe: float
-
-    @classmethod
-    def of(cls, alpha: float, gates: int) -> Levels:
-        """For so many gates that are asked in the step."""
-        return cls(math.log(max(gates, 1) / alpha), math.log(1 / alpha))
-
-
 Strength = Callable[[float], float]
 """The log of the evidence, if the counts were so many times what they are."""
 
 
-def rise(shares: Shares, gate: Rise, fewest: int, levels: Levels) -> Finding:
-    """The rise of a share of the requests over live, absolute."""
-    new, old = shares.candidate, shares.live
-    if not new[1]:
-        return few(shares.gate, 0, fewest)
-    text = f"{shares.text}; harm is a rise above {gate.harm:.2%}, safe one below {gate.safe:.2%}"
+@dataclass(frozen=True)
+class SequentialGates:
+    """The gates with what they need at least: requests on either side, and logs of evidence."""
 
-    def finding(outcome: Outcome, more: str) -> Finding:
-        return Finding(shares.gate, outcome, f"{text}: {more}", shares.rise, gate.harm, gate.safe, new[1])
+    fewest: int
+    harm: float
+    safe: float
 
-    harmful = log_rise_above(new, old, gate.harm)
-    if harmful >= levels.harm and new[0] >= FEWEST_HARMFUL:
-        return finding(Outcome.HARM, _shown("harm", harmful, levels.harm))
-    if min(old[1], new[1]) < fewest:
-        return few(shares.gate, min(old[1], new[1]), fewest)
+    @classmethod
+    def at(cls, alpha: float, gates: int, fewest: int) -> SequentialGates:
+        """For so many gates that are asked in the step."""
+        return cls(fewest, math.log(max(gates, 1) / alpha), math.log(1 / alpha))
 
-    def strength(times: float) -> float:
-        return log_rise_below(_times(new, times), _times(old, times), gate.safe)
+    def rise(self, shares: Shares, gate: Rise) -> Finding:
+        """The rise of a share of the requests over live, absolute."""
+        new, old = shares.candidate, shares.live
+        if not new[1]:
+            return few(shares.gate, 0, self.fewest)
+        text = f"{shares.text}; harm is a rise above {gate.harm:.2%}, safe one below {gate.safe:.2%}"
 
-    return finding(*_safe(strength, levels.safe, new[1]))
+        def finding(outcome: Outcome, more: str) -> Finding:
+            return Finding(shares.gate, outcome, f"{text}: {more}", shares.rise, gate.harm, gate.safe, new[1])
+
+        harmful = log_rise_above(new, old, gate.harm)
+        if harmful >= self.harm and new[0] >= FEWEST_HARMFUL:
+            return finding(Outcome.HARM, _shown("harm", harmful, self.harm))
+        if min(old[1], new[1]) < self.fewest:
+            return few(shares.gate, min(old[1], new[1]), self.fewest)
+
+        def strength(times: float) -> float:
+            return log_rise_below(_times(new, times), _times(old, times), gate.safe)
+
+        return finding(*_safe(strength, self.safe, new[1]))
+
+    def latency(self, evidence: Evidence, gate: LatencyRatio) -> Finding:
+        """The share of requests that are slower than a ratio to live's p95."""
+        live, candidate = evidence.live, evidence.candidate
+        fewer = min(live.requests, candidate.requests)
+        if fewer < self.fewest:
+            return few("latency_p95", fewer, self.fewest)
+        if not live.p95_ms or candidate.p95_ms is None or not candidate.timed:
+            return Finding("latency_p95", Outcome.UNKNOWN, "no latency is known for one of the two deployments")
+        ratio = candidate.p95_ms / live.p95_ms
+        text = _tail(evidence, gate, ratio)
+
+        def finding(outcome: Outcome, more: str) -> Finding:
+            value = ratio if math.isfinite(ratio) else None
+            return Finding("latency_p95", outcome, f"{text}: {more}", value, gate.harm, gate.safe, fewer)
+
+        harmful = _slower(evidence, harm_line=True, times=1)
+        if harmful >= self.harm:
+            return finding(Outcome.HARM, _shown("harm", harmful, self.harm))
+        return finding(
+            *_safe(lambda times: _slower(evidence, harm_line=False, times=times), self.safe, candidate.timed)
+        )
+
+    def agreement(self, evidence: Evidence, gate: Agreement) -> Finding:
+        """The share of mirrored requests that both answered alike."""
+        if evidence.pairs < self.fewest:
+            return few("agreement", evidence.pairs, self.fewest)
+        pairs = (evidence.agreed, evidence.pairs)
+        share = evidence.agreed / evidence.pairs
+        text = (
+            f"{evidence.agreed} of {evidence.pairs} mirrored requests had the same answer ({share:.1%});"
+            f" harm is below {gate.harm:.1%}, safe above {gate.safe:.1%}"
+        )
+
+        def finding(outcome: Outcome, more: str) -> Finding:
+            return Finding("agreement", outcome, f"{text}: {more}", share, gate.harm, gate.safe, evidence.pairs)
+
+        harmful = log_below(*pairs, gate.harm)
+        if harmful >= self.harm:
+            return finding(Outcome.HARM, _shown("harm", harmful, self.harm))
+        return finding(*_safe(lambda times: log_above(*_times(pairs, times), gate.safe), self.safe, evidence.pairs))
 
 
-def enough(gates: Gates, alpha: float) -> int:
+def requests_enough(gates: Gates, alpha: float) -> int:
     """The fewest requests with which a version that never fails, is never slow and always agrees is shown safe."""
     needed = math.log(1 / alpha)
     asked: list[Callable[[int], float]] = []
@@ -84,35 +126,20 @@ def enough(gates: Gates, alpha: float) -> int:
     return max((bisect_left(range(MOST_ASKED), needed, key=one) for one in asked), default=0)
 
 
-def latency(gate: LatencyRatio, fewest: int, evidence: Evidence, levels: Levels) -> Finding:
-    """The share of requests that are slower than a ratio to live's p95."""
+def _tail(evidence: Evidence, gate: LatencyRatio, ratio: float) -> str:
+    """What was counted of latencies, in words."""
     live, candidate = evidence.live, evidence.candidate
-    fewer = min(live.requests, candidate.requests)
-    if fewer < fewest:
-        return few("latency_p95", fewer, fewest)
-    if not live.p95_ms or candidate.p95_ms is None or not candidate.timed:
-        return Finding("latency_p95", Outcome.UNKNOWN, "no latency is known for one of the two deployments")
-    ratio = candidate.p95_ms / live.p95_ms
-    floor_ms = gate.floor.total_seconds() * 1000
-    of = "minutes" if evidence.source == "metrics" else "requests"
+    minutes = evidence.source == "metrics"
     text = (
         f"p95 {candidate.p95_ms:.0f} ms, live {live.p95_ms:.0f} ms (x {ratio:.2f}); {candidate.harmful} of"
-        f" {candidate.timed} {of} above x {gate.harm:.2f}, {candidate.unsafe} above x {gate.safe:.2f}"
-        f" (both a rise of {floor_ms:.0f} ms at least)"
+        f" {candidate.timed} {'minutes' if minutes else 'requests'} above x {gate.harm:.2f}, {candidate.unsafe} above"
+        f" x {gate.safe:.2f} (both a rise of {gate.floor.total_seconds() * 1000:.0f} ms at least)"
     )
-    if evidence.source != "metrics":
+    if not minutes:
         text += f", {live.slow} of live's {live.timed} above x 1"
     if live.burst > 1:
         text += f"; slow ones come in bursts, {live.burst:.1f} count as one"
-
-    def finding(outcome: Outcome, more: str) -> Finding:
-        value = ratio if math.isfinite(ratio) else None
-        return Finding("latency_p95", outcome, f"{text}: {more}", value, gate.harm, gate.safe, fewer)
-
-    harmful = _slower(evidence, harm_line=True, times=1)
-    if harmful >= levels.harm:
-        return finding(Outcome.HARM, _shown("harm", harmful, levels.harm))
-    return finding(*_safe(lambda times: _slower(evidence, harm_line=False, times=times), levels.safe, candidate.timed))
+    return text
 
 
 def _slower(evidence: Evidence, *, harm_line: bool, times: float) -> float:
@@ -124,26 +151,6 @@ def _slower(evidence: Evidence, *, harm_line: bool, times: float) -> float:
         return log_above(*new, HALF) if harm_line else log_below(*new, HALF)
     old = _times((live.slow, live.timed), scale)
     return log_rise_above(new, old, 0.0) if harm_line else log_rise_below(new, old, 0.0)
-
-
-def agreement(gate: Agreement, fewest: int, evidence: Evidence, levels: Levels) -> Finding:
-    """The share of mirrored requests that both answered alike."""
-    if evidence.pairs < fewest:
-        return few("agreement", evidence.pairs, fewest)
-    pairs = (evidence.agreed, evidence.pairs)
-    share = evidence.agreed / evidence.pairs
-    text = (
-        f"{evidence.agreed} of {evidence.pairs} mirrored requests had the same answer ({share:.1%});"
-        f" harm is below {gate.harm:.1%}, safe above {gate.safe:.1%}"
-    )
-
-    def finding(outcome: Outcome, more: str) -> Finding:
-        return Finding("agreement", outcome, f"{text}: {more}", share, gate.harm, gate.safe, evidence.pairs)
-
-    harmful = log_below(*pairs, gate.harm)
-    if harmful >= levels.harm:
-        return finding(Outcome.HARM, _shown("harm", harmful, levels.harm))
-    return finding(*_safe(lambda times: log_above(*_times(pairs, times), gate.safe), levels.safe, evidence.pairs))
 
 
 def _safe(strength: Strength, needed: float, n: int) -> tuple[Outcome, str]:
