@@ -55,10 +55,14 @@ class Scoring(AbstractContextManager["Scoring"]):
     def probe(self, request: Any, *, deployment: str, probe_id: str, timeout: float) -> Reply:
         """Send one JSON request to one deployment, past the traffic rules and never mirrored.
 
-        Temporary when no answer came in `timeout` seconds.
+        Temporary when no answer came in `timeout` seconds, or one of another deployment: something on the way took the
+        header off, and what is live must not be taken for the one that is tried.
         """
         marks = {PIN: deployment, "User-Agent": "understudy-probe"}
-        return self._post(request, f"{PROBE_PREFIX}{probe_id}", marks, timeout, to=deployment)
+        reply = self._post(request, f"{PROBE_PREFIX}{probe_id}", marks, timeout, to=deployment)
+        if reply.deployment.lower() not in ("", deployment.lower()):
+            raise Temporary(f"scoring {deployment}: {reply.deployment} answered in its place", retry_after=5.0)
+        return reply
 
     def load(self, request: Any, *, load_id: str, timeout: float) -> Reply:
         """Send one JSON request as a client would: the traffic rules choose, and the mirror gets its copy."""

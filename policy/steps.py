@@ -95,6 +95,16 @@ class _Timed(_OneKey):
         return self
 
 
+PATIENCE: Final = timedelta(seconds=25)
+"""Longest that one smoke request waits for its answer: the endpoint is leased meanwhile."""
+
+
+def _within_patience(value: timedelta) -> timedelta:
+    if value > PATIENCE:
+        refuse(f"is longer than {written(PATIENCE)}, which is how long a smoke request waits for its answer")
+    return value
+
+
 class Smoke(_OneKey):
     """Send requests straight to the new deployment before it sees any traffic; each must be answered well."""
 
@@ -107,8 +117,9 @@ class Smoke(_OneKey):
         description="Their file: azureml:// path, blob, or name beside the policies; JSON lines or a list.",
     )
     expect: Expect = Field(default=Expect(), description="What every answer must be.")
-    max_latency: Period | None = Field(
-        default=None, description="Slowest answer that passes, of two where the first is slower; left out: any."
+    max_latency: Annotated[Period, AfterValidator(_within_patience)] | None = Field(
+        default=None,
+        description="Slowest answer that passes, of two where the first is slower; at most 25s; left out: any.",
     )
     input_schema: Literal["compatible", "any"] = Field(
         default="compatible",

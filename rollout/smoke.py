@@ -16,6 +16,7 @@ from cloud.scoring import Reply, Scoring
 from policy.gates import Agreement
 from policy.model import Policy, Target
 from policy.model import Smoke as SmokeStep
+from policy.steps import PATIENCE
 from rollout.answers import MISSING, problem
 from rollout.context import Context
 from rollout.input_schema import compared_inputs
@@ -23,7 +24,7 @@ from rollout.observation import Smoke
 from rollout.record import Record
 from rollout.recorded import recorded_requests
 
-TIMEOUT_SECONDS = 25.0
+TIMEOUT_SECONDS = PATIENCE.total_seconds()
 """For one request; the lease is renewed between two of them."""
 ALL_WITHIN = timedelta(minutes=4)
 """For all requests of a look: a function's time is limited, and the endpoint is leased meanwhile."""

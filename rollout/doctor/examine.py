@@ -10,7 +10,7 @@ from cloud.errors import CloudError, Permanent
 from cloud.settings import Settings
 from policy.model import Policy, Target
 from rollout.context import Context
-from rollout.doctor import alerts, endpoint, logs, mend, model, quota, roles, storage
+from rollout.doctor import alerts, endpoint, files, logs, mend, model, quota, roles, storage
 from rollout.doctor.case import Case
 from rollout.doctor.finding import Check, bad, made
 from rollout.doctor.logs import OtherQuery
@@ -47,6 +47,7 @@ def examine(
         ("first version", lambda: endpoint.first(case), True),
         ("instance type", lambda: quota.second_deployment(case), False),
         ("autoscale", lambda: endpoint.autoscale(case), True),
+        ("request files", lambda: files.readable(case), True),
     ]
     if not place.batch:
         groups += [

@@ -42,6 +42,16 @@ def autoscale_role(caller: Caller, group_id: str) -> str:
     return f"{made} && {role(caller, AUTOSCALE, group_id)}"
 
 
+def upload(file: str) -> str:
+    """Put a file of requests where the policy looks for it; one with an address of its own is its owner's to mend."""
+    if file.startswith(("azureml://", "https://")):
+        return ""
+    return (
+        f"az storage blob upload --auth-mode login --account-name ACCOUNT --container-name policies"
+        f" --name {shlex.quote(file)} --file FILE"
+    )
+
+
 def log_workspace(target: Target) -> str:
     """A command that finds the ARM id of the policy's Log Analytics workspace."""
     query = f"[?customerId=='{target.log_analytics_workspace_id}'].id"

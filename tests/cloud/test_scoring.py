@@ -28,6 +28,11 @@ def scoring(wire: Wire) -> Iterator[Scoring]:
         yield made
 
 
+def test_an_answer_of_another_deployment_is_none_of_the_one_that_was_asked(wire: Wire, scoring: Scoring) -> None:
+    with pytest.raises(Temporary, match="scoring candidate: green answered in its place"):
+        scoring.probe({}, deployment="candidate", probe_id="1", timeout=5)
+
+
 def test_a_probe_names_its_deployment_and_load_does_not_and_both_are_marked(wire: Wire, scoring: Scoring) -> None:
     probed = scoring.probe({"data": []}, deployment="green", probe_id="0a1b", timeout=5)
     loaded = scoring.load({"data": []}, load_id="0a1b", timeout=5)

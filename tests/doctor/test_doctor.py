@@ -315,6 +315,17 @@ def test_a_workspace_without_any_data_yet_is_no_failure(patient: Patient, orders
     assert "no data at all yet" in told.of("query requests.kql")[1]
 
 
+def test_a_file_of_requests_is_read_before_any_candidate_is_made_for_it(patient: Patient, capsys: Out) -> None:
+    file = patient.policy()
+    text = file.read_text().replace("requests: [{data: [[1]]}]", "requests_from: nowhere.jsonl")
+    file.write_text(text)
+    assert main(["doctor", str(file)]) == 1
+    told = capsys.readouterr().out
+    assert "fail  requests of nowhere.jsonl" in told
+    assert "upload it beside the policy" in told
+    assert "-> az storage blob upload" in told
+
+
 def test_requests_that_the_metrics_count_and_the_log_does_not_hold_are_told(
     patient: Patient, orders: Orders, capsys: Out
 ) -> None:
