@@ -169,20 +169,18 @@ def _harm(look: Look) -> str | None:
 
 
 def _newer(look: Look) -> VersionSeen | None:
-    """The version that was registered after this rollout's own."""
+    """The version that was registered after this rollout's own; what was tried before a person started this is none."""
     newest = look.seen.versions.newest if look.seen.versions else None
     if newest is None or look.record.kind != "rollout":
         return None
     if newest.created <= look.record.model_created or newest.version == look.record.version:
         return None
-    return newest
+    return None if Tried(newest.version, newest.created) in look.record.tried else newest
 
 
 def _ignored(record: Record, newer: VersionSeen, now: datetime) -> Record:
     """The record with the newer version among the tried ones: it is not rolled out by itself, now or later."""
     tried = Tried(newer.version, newer.created)
-    if tried in record.tried:
-        return record
     text = f"version {newer.version} was registered and is ignored, as the policy says; `start` rolls it out"
     return replace(record, tried=(*record.tried, tried)).noted(now, "decision", text)
 

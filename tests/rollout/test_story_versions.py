@@ -36,6 +36,24 @@ def test_a_newer_version_waits_for_a_bake_and_then_has_the_old_deployment_delete
     assert loop.azure.deployments[OLD] == "Deleting"
 
 
+@pytest.mark.parametrize("says", ["supersede", "queue", "ignore"])
+def test_an_older_version_that_a_person_started_is_not_superseded_by_what_was_tried_before_it(says: str) -> None:
+    loop = in_canary()
+    loop.policy = POLICY.model_copy(update={"on_new_version": says})
+    loop.look(alerts=(alert("rollback"),))
+    loop.until_read_back()
+    v0 = version(0)
+    loop.look(commands=(command("start", "0"),), versions=versions(v0, V1, V2))
+
+    loop.look(versions=versions(v0, V1, V2))  # some tag was changed, so the versions are listed again
+
+    assert loop.record is not None
+    assert (loop.record.version, loop.record.phase) == ("0", Phase.DEPLOYING)
+    loop.look(versions=versions(v0, V1, V2, V3))
+    ends_here = says == "supersede"
+    assert (loop.phase() is Phase.SUPERSEDED) == ends_here, "what is really new is still newer"
+
+
 @pytest.mark.parametrize(("says", "started"), [("queue", "3"), ("ignore", "2")])
 def test_a_newer_version_that_does_not_supersede_waits_its_turn_or_is_ignored_for_good(says: str, started: str) -> None:
     loop = in_shadow()
