@@ -102,15 +102,6 @@ def answered(call: "Callable[[], Answer]") -> func.HttpResponse:
     return func.HttpResponse(text, status_code=answer.status, mimetype="application/json", headers=headers)
 
 
-def caller(req: func.HttpRequest) -> str:
-    """Who sends a command: the signed-in name where App Service checks it, else the key's holder."""
-    if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true":
-        name = req.headers.get("X-MS-CLIENT-PRINCIPAL-NAME")
-        if name:
-            return str(name)
-    return "holder of the function key"
-
-
 # --- moving traffic ---------------------------------------------------------------------------------------------
 
 if CONTROL:
@@ -193,9 +184,11 @@ if CONTROL:
     @app.route("rollouts/{policy}/{target}/{endpoint}/{action}", methods=["POST"])
     def command_rollout(req: func.HttpRequest) -> func.HttpResponse:
         """A person's command: accepted, or refused with the reason."""
+        from rollout.caller import caller
         from rollout.intake import take_command
 
-        return answered(lambda: take_command(context(), **req.route_params, raw=req.get_body(), who=caller(req)))
+        who = caller(req.headers, os.environ)
+        return answered(lambda: take_command(context(), **req.route_params, raw=req.get_body(), who=who))
 
     @app.function_name("dashboard")
     @app.route("dashboard", methods=["GET"])

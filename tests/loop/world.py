@@ -10,7 +10,7 @@ import copy
 import json
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -67,11 +67,18 @@ class World:
     # The app's doors
 
     def call(
-        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: bytes | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """One request to a door; `key` empty: without one."""
         key = self.env["FUNCTIONS_KEY"] if key is None else key
-        headers = {"x-functions-key": key} if key else {}
+        headers = {**(headers or {}), **({"x-functions-key": key} if key else {})}
         if raw is None and body is not None:
             raw, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         return requests.request(
