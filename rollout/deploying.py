@@ -8,7 +8,7 @@ from datetime import timedelta
 from policy.names import ENDPOINT_RULE, valid_endpoint
 from rollout.capacity import first_size, with_size
 from rollout.deadlines import unless_overdue
-from rollout.decision import CreateDeployment, Decision, DeleteDeployment
+from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs
 from rollout.endpoint import EndpointSeen
 from rollout.look import Enter, Look
 from rollout.model_ids import version_of
@@ -106,6 +106,8 @@ def obstacle(look: Look) -> Decision | None:
         return go_back(look, f"Azure refused the deployment: {refused}", Phase.FAILED)
     if short is not None and look.now < short.again:
         return look.stay(short.text, flags=frozenset({Flag.HELD}), after=max(short.again - look.now, look.pace))
+    if endpoint is None and look.seen.unread:
+        return look.stay("the endpoint could not be read", *look.seen.trouble)
     if endpoint is None:
         reason = f"endpoint {look.record.endpoint} does not exist; {create_or_mend(look.record.endpoint)}"
         return look.stay(reason, flags=frozenset({Flag.HELD}), after=look.pace * 5)
@@ -152,12 +154,12 @@ def _in_other_hands(look: Look, endpoint: EndpointSeen) -> str:
 
 
 def _delete(look: Look, why: str) -> Decision:
-    """Delete the candidate's failed deployment, unless somebody gave it traffic."""
+    """Delete the candidate's failed deployment, its log saved, unless somebody gave it traffic."""
     endpoint, name = look.seen.endpoint, look.record.candidate
     if endpoint is not None and (endpoint.traffic.get(name) or endpoint.mirror.get(name)):
         return look.stay(f"deployment {name} has failed and has traffic: take it off", flags=frozenset({Flag.HELD}))
     noted = replace(look, record=look.record.noted(look.now, "decision", why))
-    return Decision(noted.stay(why).record, (DeleteDeployment(name),))
+    return Decision(noted.stay(why).record, (SaveLogs(name), DeleteDeployment(name)))
 
 
 def _largest(endpoint: EndpointSeen, candidate: str) -> str | None:

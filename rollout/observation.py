@@ -103,7 +103,7 @@ class Observation:
     """Everything one look saw. A part that was not looked at is None or empty."""
 
     endpoint: EndpointSeen | None
-    """None: the endpoint does not exist."""
+    """None: the endpoint does not exist, or is `unread`."""
     versions: Versions | None = None
     unlisted: bool = False
     """The versions were wanted and could not be listed: what waits for them stays unread."""
@@ -131,6 +131,8 @@ class Observation:
     """What people froze here; None: it could not be read."""
     trouble: tuple[str, ...] = ()
     """What could not be read in this look and why."""
+    unread: bool = False
+    """The endpoint was wanted and could not be read: whether it exists is not known."""
     recalled: bool = False
     """The endpoint is what an earlier look read: the record's snapshot."""
     jobs: tuple[JobSeen, ...] | None = None

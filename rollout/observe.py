@@ -62,10 +62,10 @@ def observe(
     """
     now, trouble = context.clock(), list[str]()
     first = read_inbox(context.store, place, record)
-    endpoint, deployments = None, dict[str, Deployment]()
+    endpoint, deployments, unread = None, dict[str, Deployment](), False
     known = recalled(record, now, context.reread, news=fresh or quick or bool(first.items))
     if known is None and _needs_endpoint(record, first, now):
-        endpoint, deployments = _endpoint(context, place, trouble)
+        endpoint, deployments, unread = _endpoint(context, place, trouble)
     seen = known.endpoint if known is not None else _endpoint_seen(context, endpoint, deployments, record)
     versions = evidence = smoke = None
     trial = TrialSeen()
@@ -100,6 +100,7 @@ def observe(
     return Seen(
         Observation(
             endpoint=seen,
+            unread=unread,
             recalled=known is not None,
             versions=versions,
             unlisted=lists and versions is None,
@@ -147,16 +148,20 @@ def _freezes(
         return None
 
 
-def _endpoint(context: Context, place: Place, trouble: list[str]) -> tuple[Endpoint | None, dict[str, Deployment]]:
+def _endpoint(
+    context: Context, place: Place, trouble: list[str]
+) -> tuple[Endpoint | None, dict[str, Deployment], bool]:
+    """The endpoint with its deployments, and whether it could not be read."""
     try:
         service = context.at(place.endpoint_id)
         endpoint = service.read(place.endpoint_id)
         if endpoint is not None:
-            return endpoint, {d.name: d for d in service.deployments(place.endpoint_id)}
+            return endpoint, {d.name: d for d in service.deployments(place.endpoint_id)}, False
         trouble.append(f"endpoint {place.endpoint} does not exist")
     except CloudError as error:
         trouble.append(str(error))
-    return None, {}
+        return None, {}, True
+    return None, {}, False
 
 
 def _endpoint_seen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -94,6 +95,7 @@ class Store:
                 metadata={
                     "kind": record.kind,
                     "version": record.version,
+                    "candidate": record.candidate,
                     "phase": record.phase.value,
                     "started": stamp(record.started),
                     "ended": stamp(record.entered),
@@ -102,22 +104,37 @@ class Store:
             )
 
     def earlier(self, record: Record, count: int) -> list[dict[str, Any]]:
-        """The newest finished rollouts of the endpoint besides this one, newest first, from one listing."""
+        """The newest finished rollouts of the endpoint besides this one, newest first."""
+        return [one for one in self._finished(record) if one["number"] != record.number][:count]
+
+    def _finished(self, record: Record) -> list[dict[str, Any]]:
+        """Every finished rollout of the endpoint, newest first, each with its logs, from one listing."""
         prefix = f"{record.policy}/{record.target}/{record.endpoint}/"
-        found = list[dict[str, Any]]()
+        found, logs = list[dict[str, Any]](), defaultdict[str, list[str]](list)
         for blob in self._blobs.list(HISTORY, prefix):
-            number = blob.name.removeprefix(prefix).removesuffix(".json")
-            if number.isdigit() and int(number) != record.number:
+            number, _, kind = blob.name.removeprefix(prefix).partition(".")
+            if kind == "json" and number.isdigit():
                 found.append({"number": int(number), "blob": f"{HISTORY}/{blob.name}", **blob.metadata})
-        return sorted(found, key=lambda one: -int(one["number"]))[:count]
+            elif kind.endswith(".log"):
+                logs[number].append(f"{HISTORY}/{blob.name}")
+        newest_first = sorted(found, key=lambda one: -int(one["number"]))
+        return [{**one, "logs": logs[str(one["number"])]} for one in newest_first]
 
     def flushed(self, record: Record) -> Record:
         """The record with the lines of its journal moved to the history, or as it is where that fails."""
         return flushed(self._blobs, record)
 
     def archive_log(self, record: Record, deployment: str, text: str) -> None:
-        """Keep the container log of a deployment that is about to be deleted."""
-        name = f"{record.policy}/{record.target}/{record.endpoint}/{record.number}.{deployment}.log"
+        """Keep the container log of a deployment that is about to be deleted, beside the rollout that made it.
+
+        It may be deleted rollouts later. Before a rollout has asked for a deployment, one of its name is an earlier
+        rollout's.
+        """
+        number = record.number
+        if record.terminal or record.since is None:
+            made = (one for one in self._finished(record) if one.get("candidate") == deployment)
+            number = next((int(one["number"]) for one in made), number)
+        name = f"{record.policy}/{record.target}/{record.endpoint}/{number}.{deployment}.log"
         self._blobs.write(HISTORY, name, text.encode(), content_type="text/plain; charset=utf-8")
 
     def listings(self) -> Iterator[Listing]:

@@ -58,7 +58,8 @@ def of_four_versions_at_once_only_the_good_one_goes_out_and_no_client_ever_sees_
         assert set(one.answers) == {"1"}
         assert site.split() == ({"1": 100}, {})
     assert not any(one.failures for one in clients)
-    assert [name for name in differing.history() if name.endswith(".log")], "the stopped candidate's log is kept"
+    logs = [name for name in differing.history() if name.endswith(".log")]
+    assert logs == [f"1.{stopped['candidate']}.log"], "the stopped candidate's log is kept beside its rollout"
     for site in sites:
         assert "byte for byte" in site.replayed(1)
 

@@ -105,6 +105,28 @@ def test_the_finished_rollouts_of_an_endpoint_are_listed_newest_first_without_th
     assert found[0]["ended"] == "2026-05-04T11:50:00.000000Z"
 
 
+def test_the_log_of_a_deployment_that_is_deleted_later_is_kept_beside_the_rollout_that_made_it(
+    cloud: AnalysisCloud, record: Record
+) -> None:
+    store = Store(cloud.blobs)
+    store.archive(replace(record, number=3, candidate="mine"))
+    store.archive(replace(record, number=4, candidate="theirs"))
+    later = replace(record, number=5, phase=Phase.ROLLED_BACK, candidate="newest")
+
+    store.archive_log(later, "mine", "rollout 3's")
+    store.archive_log(replace(later, phase=Phase.DEPLOYING, candidate="theirs", since=None), "theirs", "rollout 4's")
+    store.archive_log(replace(later, phase=Phase.DEPLOYING, candidate="theirs"), "theirs", "its own")
+
+    place = f"history/credit/production/{record.endpoint}"
+    assert [(one["number"], one["logs"]) for one in store.earlier(later, 9)] == [
+        (4, [f"{place}/4.theirs.log"]),
+        (3, [f"{place}/3.mine.log"]),
+    ]
+    own = cloud.blobs.read("history", f"credit/production/{record.endpoint}/5.theirs.log")
+    assert own is not None
+    assert own.data == b"its own"
+
+
 def test_a_finished_rollouts_file_has_the_record_and_every_look_and_is_made_once(
     cloud: AnalysisCloud, record: Record
 ) -> None:

@@ -251,6 +251,7 @@ HAPPENINGS: dict[str, Callable[[Given], Given]] = {
         alerts=(alert("rollback"),), versions=versions(V1, V2)
     ),
     "endpoint gone": lambda g: replace(g, world=None),
+    "endpoint cannot be read": lambda g: replace(g, world=None).seeing(unread=True),
     "endpoint busy": lambda g: g.found(state="Updating"),
     "endpoint busy, alert: rollback": lambda g: g.found(state="Updating").seeing(alerts=(alert("rollback"),)),
     "foreign split": lambda g: g.found(traffic={"theirs": 100}, mirror={}),

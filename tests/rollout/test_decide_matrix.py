@@ -77,8 +77,8 @@ frozen, newer version              supersed  supersed  supersed  back+W    back+
 frozen, deadline and `keep` passed f         f         f         f!        f!        back+W    f!        f!
 freezes cannot be read             f         f         f         f         f         f         f         f
 candidate gone                     +C        +C        rolled    back+W    back+W    back+W    back+W    back+W
-candidate failed                   +D        failed    rolled    back+W    back+W    back+W    back+W    back+W
-candidate canceled                 +D        +D        rolled    back+W    back+W    back+W    back+W    back+W
+candidate failed                   +SD       failed    rolled    back+W    back+W    back+W    back+W    back+W
+candidate canceled                 +SD       +SD       rolled    back+W    back+W    back+W    back+W    back+W
 candidate up                       testing   testing   .         .         .         .         .         .
 live unhealthy                     +C        .         .         .         .         .         .         .
 live unhealthy, alert: rollback    rolled    rolled    rolled    back+W    back!     back!     back!     back!
@@ -86,6 +86,7 @@ old gone                           +C        .         .         .         .    
 old gone, alert: rollback          rolled    rolled    rolled    back+W    .         .         .         .
 ... and the versions are listed    rolled    rolled    rolled    back+W    .         .         .         .
 endpoint gone                      !         !         .         .         .         .         .         .
+endpoint cannot be read            .         .         .         .         .         .         .         .
 endpoint busy                      .         .         .         .         .         .         .         .
 endpoint busy, alert: rollback     rolled    rolled    rolled    back+W    back+W    back+W    back+W    back+W
 foreign split                      +C        !         !         !         !         !         !         !
@@ -132,7 +133,7 @@ foreign split for ten days         failed    !         rolled    rolled    rolle
 Azure refused                      failed    .         .         .         .         .         .         .
 Azure refused: quota               !         .         .         .         .         .         .         .
 a failed candidate's time is up    +C        .         .         .         .         .         .         .
-... and it has failed              +D        failed    rolled    back+W    back+W    back+W    back+W    back+W
+... and it has failed              +SD       failed    rolled    back+W    back+W    back+W    back+W    back+W
 """
 
 BACKWARD = """
@@ -191,6 +192,7 @@ old gone                           .         .         done      !         .    
 old gone, alert: rollback          done      .         done      !         .         .         .         .
 ... and the versions are listed    done      .         done      !         deploying .         .         .
 endpoint gone                      .         .         .         .         .         .         .         .
+endpoint cannot be read            .         .         .         .         .         .         .         .
 endpoint busy                      .         .         .         +W        .         .         .         .
 endpoint busy, alert: rollback     back+W    .         back+W    +W        back+W    .         .         .
 foreign split                      !         !         !         rolled    .         .         .         .

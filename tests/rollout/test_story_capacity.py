@@ -10,7 +10,7 @@ import pytest
 
 from policy.model import DeploymentSettings
 from rollout.capacity import lacking
-from rollout.decision import CarryAutoscale, CreateDeployment, DeleteDeployment, ScaleDeployment, SetTraffic
+from rollout.decision import CarryAutoscale, CreateDeployment, DeleteDeployment, SaveLogs, ScaleDeployment, SetTraffic
 from rollout.endpoint import DeploymentSeen
 from rollout.phases import Flag, Phase
 from tests.rollout.azure import NO_QUOTA, Loop
@@ -248,5 +248,5 @@ def test_a_first_provisioning_that_gave_way_to_another_operation_is_made_again()
 
     again = decided(loop.record, there, policy=loop.policy)
 
-    assert again.actions == (DeleteDeployment(NEW),)
+    assert again.actions == (SaveLogs(NEW), DeleteDeployment(NEW))
     assert again.record.phase is Phase.DEPLOYING
