@@ -77,7 +77,8 @@ def _data(before: Record | None, after: Record, name: str, now: datetime) -> dic
     data: dict[str, Any] = {key: whole[key] for key in DATA}
     if before is not None:
         data["previous"] = {"phase": before.phase.value, "step": before.step}
-    if name == "RolledBack" and after.harm_seen is not None:
+    went_back = name == "RolledBack" or after.back_asked is not None or after.kind == "rollback"
+    if after.terminal and went_back and after.harm_seen is not None:
         data["rollback"] = {
             "seconds": (now - after.harm_seen).total_seconds(),
             "blocked_seconds": after.blocked_seconds,

@@ -52,6 +52,28 @@ def test_a_rollback_is_told_when_it_begins_and_again_when_it_was_read_back_with_
     assert loop.events[-1].data["traffic"] == {OLD: 100}
 
 
+def test_whatever_way_back_has_ended_its_event_tells_how_long_it_took() -> None:
+    superseded = journey.in_canary()
+    superseded.look(versions=versions(V1, V2, V3))
+    superseded.until_read_back()
+    slow = journey.done()
+    slow.look(commands=(command("rollback"),), versions=versions(V1, V2))
+    while slow.phase() is not Phase.DONE:
+        slow.azure.deploy()
+        slow.azure.settle()
+        slow.look(timedelta(hours=1), smoke=journey.WELL)
+    never_up = journey.registered(journey.old_is_live(), V1, V2)
+    never_up.look()
+    never_up.azure.deploy("Failed")
+    never_up.look()
+
+    assert [told(one)[-1][0] for one in (superseded, slow, never_up)] == ["Superseded", "Done", "Failed"]
+    assert superseded.events[-1].data["rollback"] == {"seconds": 30.0, "blocked_seconds": 0.0}
+    assert slow.events[-1].data["kind"] == "rollback"
+    assert slow.events[-1].data["rollback"]["seconds"] > 0
+    assert "rollback" not in never_up.events[-1].data, "no traffic had to be moved"
+
+
 def test_a_hold_is_told_once_and_its_end_too() -> None:
     loop = journey.in_canary()
     before = len(loop.events)
