@@ -14,6 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from policy.deployment import BatchSettings, Code, DeploymentSettings, Failed
 from policy.freezes import Freezes, FreezeWindow
 from policy.gates import Agreement, CostGate, DriftGate, Gates, LatencyRatio, Rise
+from policy.hooks import Hook, Hooks
 from policy.names import Segment
 from policy.overrides import ForeignChange, Mode, OnNewVersion, laid_over
 from policy.section import Flag, Section, Whole, refuse
@@ -44,6 +45,7 @@ class Policy(Section):
         default=None, validate_default=True, description="Start a training job; left out: never."
     )
     freeze: Freezes = Field(default=(), description="Times of the week in which nothing goes forward; back always may.")
+    hooks: Hooks = Field(default=(), description="Services that are asked for leave before a step is entered.")
     mode: Mode = Field(
         default="act", description="`observe`: nothing is written to Azure; the record says what would have been done."
     )
@@ -133,6 +135,7 @@ __all__ = [
     "FreezeWindow",
     "Full",
     "Gates",
+    "Hook",
     "LatencyRatio",
     "Load",
     "ModelSelector",

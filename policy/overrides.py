@@ -13,6 +13,7 @@ from pydantic import Field, FieldSerializationInfo, field_serializer
 from policy.deployment import DeploymentSettings, Failed
 from policy.freezes import Freezes
 from policy.gates import Gates
+from policy.hooks import Hooks
 from policy.section import Flag, Section, Whole
 from policy.steps import Steps
 from policy.watching import Alerts
@@ -23,7 +24,7 @@ ForeignChange = Literal["hold", "restore"]
 _INSTEAD = "Instead of the policy's, on this target."
 _OVER = "Laid over the policy's key by key, on this target."
 MERGED = ("gates", "deployment")
-REPLACED = ("steps", "failed", "alerts", "freeze", "mode", "on_new_version", "adopt", "keep", "foreign_change")
+REPLACED = ("steps", "failed", "alerts", "freeze", "hooks", "mode", "on_new_version", "adopt", "keep", "foreign_change")
 
 
 class Overrides(Section):
@@ -35,6 +36,7 @@ class Overrides(Section):
     gates: Gates | None = Field(default=None, description=_OVER)
     alerts: Alerts | None = Field(default=None, description=_INSTEAD)
     freeze: Freezes | None = Field(default=None, description=_INSTEAD)
+    hooks: Hooks | None = Field(default=None, description=_INSTEAD)
     mode: Mode | None = Field(default=None, description=_INSTEAD)
     on_new_version: OnNewVersion | None = Field(default=None, description=_INSTEAD)
     adopt: Flag | None = Field(default=None, description=_INSTEAD)

@@ -29,10 +29,10 @@ Text that looks like a number or like `true` needs quotes.
 _RULES: Final = f"""\
 ## What a target says for itself
 
-`steps`, `gates`, `deployment`, `alerts`, `failed`, `freeze`, `mode`, `adopt`, `keep`, `on_new_version` and
-`foreign_change` may stand under a target too. `gates` and `deployment` are laid over the policy's key by key (`null`
-turns a gate off); the others replace the policy's as a whole. Every rule below is asked of the policy in effect at each
-target.
+`steps`, `gates`, `deployment`, `alerts`, `failed`, `freeze`, `hooks`, `mode`, `adopt`, `keep`, `on_new_version`
+and `foreign_change` may stand under a target too. `gates` and `deployment` are laid over the policy's key by key
+(`null` turns a gate off); the others replace the policy's as a whole. Every rule below is asked of the policy in effect
+at each target.
 
 ## Rules that join keys
 
@@ -52,6 +52,7 @@ target.
 - A batch target needs `sample`, and agreement or error_rate: its jobs are judged by their rows.
 - `drift` needs `export`; `gates.drift` and `retrain` after drift need `drift`; an alert that does `retrain` needs
   `retrain`.
+- A hook is asked before steps that are there: `before` names no kind of step that the target does not have.
 - An alert rule that can never match, because an earlier one takes everything, is refused; so are freeze windows that
   leave no time of the week free.
 """

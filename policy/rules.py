@@ -47,6 +47,7 @@ def _at(policy: Policy, target: Target) -> Iterator[Broken]:
     for index, alert in enumerate(policy.alerts):
         if alert.do == "retrain" and policy.retrain is None:
             yield ("alerts", index, "do"), "needs `retrain`: there is no job to start"
+    yield from _unmet_hooks(policy)
     if unpaired and not batch and not any(isinstance(step, Shadow) for step in policy.steps):
         yield ("gates", "agreement"), _UNPAIRED
         return
@@ -70,6 +71,15 @@ _BY_THE_CLOCK = (
     "nothing would judge a version before it is released: add a shadow, canary, check or approval step before full, "
     "or a bake longer than 0s with error_rate or latency_p95 to judge it by"
 )
+
+
+def _unmet_hooks(policy: Policy) -> Iterator[Broken]:
+    """Hooks that would never be asked, though whoever wrote them counts on it."""
+    kinds = {"start", *(step.kind for step in policy.steps)}
+    for index, hook in enumerate(policy.hooks):
+        for at, kind in enumerate(hook.before):
+            if kind not in kinds:
+                yield ("hooks", index, "before", at), f"there is no {kind} step: {hook.name} would never be asked"
 
 
 def _unjudged_steps(policy: Policy, *, unpaired: bool, batch: bool) -> Iterator[Broken]:

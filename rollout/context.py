@@ -14,6 +14,7 @@ from cloud.blobs import Blobs
 from cloud.data_assets import DataAssets
 from cloud.datastores import Datastores
 from cloud.endpoints import Endpoints
+from cloud.hooks import Hooks
 from cloud.logs import Logs
 from cloud.metrics import Metrics
 from cloud.model_files import ModelFiles
@@ -39,6 +40,7 @@ class Context:
     """The online ones."""
     autoscale: Autoscale
     data_assets: DataAssets
+    hooks: Hooks
     batch: BatchEndpoints
     batch_jobs: BatchJobs
     datastores: Datastores

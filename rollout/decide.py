@@ -65,6 +65,7 @@ def decide(
 def _in_flight(look: Look) -> Decision:
     """Going back, then harm, then a newer version, then the phase."""
     policy, seen = look.policy, look.seen
+    look = replace(look, record=replace(look.record, wants=None))
     if look.record.phase is Phase.ROLLING_BACK:
         return rolling_back(look)
     verdict = _verdict(look)

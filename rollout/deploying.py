@@ -10,6 +10,7 @@ from rollout.capacity import first_size, with_size
 from rollout.deadlines import unless_overdue
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs
 from rollout.endpoint import EndpointSeen
+from rollout.hooks import before_start
 from rollout.look import Enter, Look
 from rollout.model_ids import version_of
 from rollout.phases import Flag, Phase
@@ -72,6 +73,11 @@ def _start(look: Look) -> Decision | Enter:
     held = unproven(look)
     if held is not None:
         return held
+    if candidate is None:
+        leave = before_start(look)
+        if isinstance(leave, Decision):
+            return leave
+        look = leave
     record = replace(look.record, live=live, since=look.now, autoscaled=bool(look.seen.autoscaled))
     record = with_size(_with_served(record, endpoint), endpoint)
     if candidate is not None:

@@ -29,6 +29,8 @@ class Look:
     verdict: Verdict | None = None
     frozen: str = ""
     """What freezes the rollout now, in words; nothing is frozen while it goes back."""
+    hooked: str = ""
+    """Whose leave is missing for the step that would be entered now, in words."""
 
     @property
     def candidate(self) -> DeploymentSeen | None:
@@ -69,7 +71,7 @@ class Look:
         held = ", ".join(sorted(self.record.holds - {FOREIGN_HOLD}))
         held = f"held by {held}; it goes on when that resolves or a person resumes" if held else ""
         others = self._foreign if FOREIGN_HOLD in self.record.holds else ""
-        return "; ".join(cause for cause in (paused, self.frozen, held, others) if cause)
+        return "; ".join(cause for cause in (paused, self.frozen, held, others, self.hooked) if cause)
 
     @property
     def _foreign(self) -> str:
@@ -90,7 +92,7 @@ class Look:
     def stay(self, *reasons: str, flags: frozenset[Flag] = frozenset(), after: timedelta | None = None) -> Decision:
         """Remain in the phase with these reasons, and look again after the pace (or `after`)."""
         kept = self.record.flags & {Flag.PAUSED}
-        if self.record.holds:
+        if self.record.holds or self.hooked:
             flags |= {Flag.HELD}
         if self.frozen:
             flags |= {Flag.FROZEN}

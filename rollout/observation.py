@@ -99,6 +99,16 @@ class Freeze:
 
 
 @dataclass(frozen=True)
+class HookAnswer:
+    """What a hook of the policy said when it was asked for leave to enter a step."""
+
+    hook: str
+    step: int
+    leave: bool
+    text: str
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything one look saw. A part that was not looked at is None or empty."""
 
@@ -139,3 +149,5 @@ class Observation:
     """The step's jobs on the sample of a batch target; None where none were looked for, or could not be read."""
     outputs: Outputs | None = None
     """The outputs of two of them, compared in this look or an earlier one of the step."""
+    hooks: tuple[HookAnswer, ...] = ()
+    """What hooks said that were asked in this look."""

@@ -36,8 +36,8 @@ def recalled(record: Record | None, now: datetime, lasts: timedelta, *, news: bo
 
 
 def with_evidence(again: Observation, first: Observation) -> Observation:
-    """What was read `again` in one look, with the evidence of the `first` reading where now there is none.
-
-    Harm that a look has seen goes back in that look, though the logs do not answer a second time.
+    """What was read `again` in one look, with what hooks said, and the evidence of the `first` reading if now there is
+    none: harm that a look has seen goes back in that look, though the logs do not answer a second time.
     """
+    again = replace(again, hooks=first.hooks)
     return again if again.evidence is not None else replace(again, evidence=first.evidence)

@@ -19,11 +19,14 @@ from policy.match import endpoint_id
 from policy.model import Policy, Target
 from policy.problems import PolicyError
 from rollout.act import Outcome, act
+from rollout.asking import ask
 from rollout.context import EVENT_WORK, ROLLOUT_WORK, Context
 from rollout.decide import decide
 from rollout.decision import Decision, SendLoad
+from rollout.hooks import asks
 from rollout.inbox import stops
 from rollout.journal import canonical, is_block, journaled, with_outcome
+from rollout.observation import Observation
 from rollout.observe import Seen, observe
 from rollout.observing import is_observed
 from rollout.phases import TERMINAL, Phase
@@ -172,14 +175,22 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     _, policy, target, text = found
     record = kept.record if kept else None
     seen = observe(context, place, policy, target, record, quick=quick, renew=lease.renew)
-    now, shown = context.clock(), canonical(seen.observation)
-    decision = decide(place, policy, text, record, shown, now, pace=context.pace)
+
+    def decided(seen: Seen) -> tuple[datetime, Observation, Decision | None]:
+        now, shown = context.clock(), canonical(seen.observation)
+        return now, shown, decide(place, policy, text, record, shown, now, pace=context.pace)
+
+    now, shown, decision = decided(seen)
+    if decision is not None and not quick and asks(decision.record):
+        # Only now: who would go back asks nobody.
+        answers = ask(context, place, policy, decision.record, renew=lease.renew)
+        seen = replace(seen, observation=replace(seen.observation, hooks=answers))
+        now, shown, decision = decided(seen)
     if shown.recalled and _moves(record, decision):
         # What was remembered of the endpoint is not acted on: it is read, and decided anew.
         again = observe(context, place, policy, target, record, quick=quick, fresh=True, renew=lease.renew)
         seen = replace(again, observation=with_evidence(again.observation, seen.observation))
-        now, shown = context.clock(), canonical(seen.observation)
-        decision = decide(place, policy, text, record, shown, now, pace=context.pace)
+        now, shown, decision = decided(seen)
     if decision is None:
         if seen.observation.unlisted:
             raise Temporary("; ".join(seen.observation.trouble) or "the model's versions could not be listed")

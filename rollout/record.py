@@ -64,6 +64,16 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Wants:
+    """Leave that a decision waits for: the step it would enter, the hooks, the step in words, why it would."""
+
+    step: int
+    hooks: tuple[str, ...]
+    to: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Shortage:
     """Instances that Azure refused for want of quota: why, how often in a row, and when they are asked for again."""
 
@@ -259,6 +269,8 @@ class Record:
     deploy_seconds: float = 0.0
     """How long the last deployment took to come up: what a slow way back will take."""
     wish: Wish | None = None
+    wants: Wants | None = None
+    """Leave that the last decision waited for (rollout.hooks)."""
     journal: Journal = Journal()
     outbox: Outbox = Outbox()
 

@@ -32,6 +32,7 @@ def go_back(look: Look, cause: str, outcome: Phase) -> Decision:
         since=None,
         outcome=outcome,
         harm_seen=look.now,
+        wants=None,
         blocked_since=None,
         blocked_seconds=0.0,
         reasons=(cause,),

@@ -17,11 +17,12 @@ from rollout.decision import Decision
 from rollout.deploying import START_WITHIN
 from rollout.ending import finish
 from rollout.forgotten import unless_forgotten, unless_lost
+from rollout.hooks import with_leave
 from rollout.load import with_load
 from rollout.look import Enter, Look
 from rollout.observing import starting
 from rollout.phases import PHASE_OF_STEP, Flag, Phase
-from rollout.retiring import retiring
+from rollout.retiring import DELETED_WITHIN, retiring
 from rollout.rollback import go_back
 from rollout.verdict import Outcome
 
@@ -48,7 +49,7 @@ def forward(look: Look) -> Decision:
     while isinstance(answer, Enter):
         entered = _entered(answer)
         answer = entered if isinstance(entered, Decision) else FORWARD[entered.record.phase](entered)
-    return answer
+    return _unpromoted(look, answer) if promote is not None and answer.record.wants is not None else answer
 
 
 def testing(look: Look) -> Decision | Enter:
@@ -171,6 +172,9 @@ def _entered(enter: Enter) -> Decision | Look:
         look, index = _left_out(look, steps[index]), index + 1
     if index >= len(steps):
         return finish(look, enter.why)
+    look = with_leave(look, index, steps[index].kind, steps[index].named, enter.why)
+    if look.hooked:
+        return _held(look)
     record = replace(
         look.record,
         phase=PHASE_OF_STEP[steps[index].kind],
@@ -188,6 +192,27 @@ def _entered(enter: Enter) -> Decision | Look:
     record = record.noted(look.now, "decision", f"{steps[index].named}: {enter.why}")
     seen = replace(look.seen, evidence=None, smoke=None, commands=(), trouble=())
     return replace(look, record=record, seen=seen, verdict=None)
+
+
+def _unpromoted(look: Look, decision: Decision) -> Decision:
+    """The decision, with a line for a promotion that leave was missing for: it is not remembered."""
+    text = "not promoted without leave: ask again when it is given"
+    return replace(decision, record=decision.record.noted(look.now, "decision", text))
+
+
+def _held(look: Look) -> Decision:
+    """The present phase without the leave to end it: it waits, and its deadline does what it says.
+
+    A bake has none, for a version that proved safe is not taken back; it is done without its old deployment's end.
+    """
+    step = look.policy.steps[look.record.step] if look.record.step >= 0 else None
+    if isinstance(step, Full):
+        if look.seen.hooks and look.overdue(step.bake + DELETED_WITHIN):
+            unasked = replace(look, record=replace(look.record, wants=None))
+            return finish(unasked, f"{look.hooked}; deployment {look.record.live} stays up")
+        return look.stay(look.hooked)
+    staying = FORWARD[look.record.phase](look)
+    return staying if isinstance(staying, Decision) else look.stay(look.stopped)
 
 
 def _applies(look: Look, step: Step) -> bool:

@@ -15,6 +15,7 @@ from cloud.data_assets import DataAssets
 from cloud.datastores import Datastores
 from cloud.endpoints import Endpoints
 from cloud.eventgrid import Topic
+from cloud.hooks import Hooks
 from cloud.insights import Insights
 from cloud.logs import Logs
 from cloud.metrics import Metrics
@@ -51,6 +52,7 @@ def wired(
         queues=Queues(of.queue_url, identity),
         endpoints=Endpoints(arm, identity),
         data_assets=DataAssets(arm),
+        hooks=Hooks(identity),
         batch=BatchEndpoints(arm, identity),
         batch_jobs=BatchJobs(arm, identity, audience=of.aml_audience),
         datastores=datastores,

@@ -126,6 +126,7 @@ class BatchSite(Site):
         gates: str = "",
         within: str = "2m",
         deployment: Sequence[str] = (),
+        more: str = "",
     ) -> None:
         """Upload the site's policy, as its user would."""
         text = POLICY.format(
@@ -138,7 +139,7 @@ class BatchSite(Site):
             within=within,
             deployment="\n".join(f"  {line}" for line in deployment),
         )
-        self._world.upload("policies", f"{self.policy}.yaml", text)
+        self._world.upload("policies", f"{self.policy}.yaml", text + more)
 
     def register(self, version: str, behaviour: StrEnum = Behaviour.GOOD) -> None:
         """A data scientist registers a version. Nobody does anything else."""

@@ -42,7 +42,7 @@ gates:
 {gates}
 alerts:
 {alerts}
-"""
+{more}"""
 
 
 def policy_text(
@@ -55,8 +55,9 @@ def policy_text(
     alerts: Sequence[str] = ROLL_BACK_ON_ANY,
     keep: str = "1h",
     gates: str = "",
+    more: str = "",
 ) -> str:
-    """The policy file's text; `gates` is a line more among them."""
+    """The policy file's text; `gates` is a line more among them, `more` are further keys."""
     return TEXT.format(
         name=name,
         model=model,
@@ -66,4 +67,5 @@ def policy_text(
         alerts="\n".join(f"  - {alert}" for alert in alerts),
         keep=keep,
         gates=f"  {gates}" if gates else "",
+        more=more,
     )

@@ -53,11 +53,12 @@ class Site:
         alerts: Sequence[str] = ROLL_BACK_ON_ANY,
         keep: str = "1h",
         gates: str = "",
+        more: str = "",
     ) -> None:
         """Upload the site's policy, as its user would."""
         settings = self._world.stack.settings
         names = (self.policy, self.model, self.endpoint)
-        text = policy_text(*names, settings, steps=steps, alerts=alerts, keep=keep, gates=gates)
+        text = policy_text(*names, settings, steps=steps, alerts=alerts, keep=keep, gates=gates, more=more)
         self._world.upload("policies", f"{self.policy}.yaml", text)
 
     def wait_until_in_force(self) -> None:

@@ -87,6 +87,19 @@ class Decided:
         self.it_is_looked_at_again()
         self.who_only_observes_does_nothing()
         self.nothing_is_made_while_what_it_needs_is_missing_or_unknown()
+        self.nothing_that_a_hook_guards_is_entered_without_its_leave()
+
+    def nothing_that_a_hook_guards_is_entered_without_its_leave(self) -> None:
+        before, after = self.before, self.after
+        if before is None or before.terminal or before.kind != "rollout" or after.number != before.number:
+            return
+        leave = {(answer.hook, answer.step) for answer in self.seen.hooks if answer.leave}
+        begins = before.since is None and any(isinstance(one, CreateDeployment) for one in self.decision.actions)
+        for hook in self.policy.hooks:
+            if begins and "start" in hook.before:
+                assert (hook.name, -1) in leave
+            if after.step > before.step and not after.terminal and after.phase is not Phase.ROLLING_BACK:
+                assert self.policy.steps[after.step].kind not in hook.before or (hook.name, after.step) in leave
 
     def nothing_is_made_while_what_it_needs_is_missing_or_unknown(self) -> None:
         missing = self.seen.checks is None or bool(self.seen.checks.failed)

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from policy.model import DeploymentSettings, Load, Policy
+from policy.hooks import Moment
+from policy.model import DeploymentSettings, Hook, Load, Policy
 from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Then, Wait
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
-from rollout.observation import AlertItem, CommandItem, Freeze, Smoke, VersionSeen
+from rollout.hooks import START
+from rollout.observation import AlertItem, CommandItem, Freeze, HookAnswer, Smoke, VersionSeen
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.place import Place
 from rollout.record import Checked, Record
@@ -87,8 +89,16 @@ def step_lists(draw: st.DrawFn) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+MOMENTS: tuple[Moment, ...] = ("start", "shadow", "canary", "full", "retire")
+BOARD = "board"
+
+
+def hooks_before(moments: tuple[Moment, ...]) -> tuple[Hook, ...]:
+    return (Hook(name=BOARD, url="https://board.example/", before=moments),) if moments else ()
+
+
 policies = st.builds(
-    lambda steps, count, adopt, newer, foreign, keep, windows: POLICY.model_copy(
+    lambda steps, count, adopt, newer, foreign, keep, windows, before: POLICY.model_copy(
         update={
             "steps": steps,
             "freeze": windows,
@@ -97,6 +107,7 @@ policies = st.builds(
             "adopt": adopt,
             "on_new_version": newer,
             "foreign_change": foreign,
+            "hooks": hooks_before(before),
         }
     ),
     step_lists(),
@@ -106,6 +117,7 @@ policies = st.builds(
     st.sampled_from(["hold", "restore"]),
     st.sampled_from([0, 0, 1, 2]),
     st.sampled_from([(), (), NIGHTLY]),
+    st.sampled_from([(), (), MOMENTS, ("start",), ("canary", "full"), ("retire",)]),
 )
 
 
@@ -142,6 +154,8 @@ class Rollouts(RuleBasedStateMachine):
         self.commands: list[CommandItem] = []
         self.freezes: list[Freeze] = []
         self.blind_to_freezes = False
+        self.board: bool | None = True
+        """Whether it gives leave; None: it does not answer."""
         self.checks: Checked | None = Checked(NOW)
         self.passes: set[tuple[int, int]] = set()
         """(rollout, step) that an alert or a person let pass."""
@@ -228,6 +242,10 @@ class Rollouts(RuleBasedStateMachine):
     def somebody_ends_the_freezes(self) -> None:
         self.freezes = []
 
+    @rule(mind=st.sampled_from([True, False, None]))
+    def the_board_changes_its_mind(self, mind: bool | None) -> None:
+        self.board = mind
+
     @rule()
     def the_freezes_cannot_be_read(self) -> None:
         self.blind_to_freezes = True
@@ -289,6 +307,9 @@ class Rollouts(RuleBasedStateMachine):
         seen["checks"] = self.checks
         seen["freezes"] = None if self.blind_to_freezes else tuple(self.freezes)
         self.blind_to_freezes = False
+        if self.board is not None:
+            moments = range(START, len(self.loop.policy.steps))
+            seen["hooks"] = tuple(HookAnswer(BOARD, step, self.board, "said the board") for step in moments)
         self.note_who_let_it_pass()
         self.alerts, self.commands, self.news = [], [], False
         decision = self.loop.look(after, **seen, **how)

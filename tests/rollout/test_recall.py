@@ -70,4 +70,4 @@ def test_harm_that_the_first_reading_of_a_look_saw_is_not_lost_when_the_logs_do_
     first, fresh = Observation(None, recalled=True, evidence=HARM), Observation(endpoint(*SPLITS[Phase.CANARY]))
     assert with_evidence(fresh, first) == replace(fresh, evidence=HARM)
     newer = replace(fresh, evidence=SAFE)
-    assert with_evidence(newer, first) is newer
+    assert with_evidence(newer, first) == newer
