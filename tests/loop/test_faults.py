@@ -97,6 +97,23 @@ def a_split_that_somebody_else_set_holds_the_rollout_until_a_person_says_go(worl
     assert not clients.failures
 
 
+def a_mirror_that_somebody_else_set_holds_the_rollout_until_a_person_says_go(world: World) -> None:
+    site = world.live_site(steps=(LONG_SHADOW, FULL))
+    with site.clients():
+        site.register("2")
+        site.wait_for_split({"1": 100}, {"2": 50})
+        site.wait_until("the split was read back", lambda rollout: bool(rollout["since"]))
+        body = arm(world, "GET", site.endpoint_id).json()
+        body["properties"]["mirrorTraffic"] = dict.fromkeys(body["properties"]["mirrorTraffic"], 10)
+        sent = {key: body[key] for key in ("location", "identity", "properties")}
+        assert arm(world, "PUT", site.endpoint_id, sent).ok
+        held = site.wait_until("held", lambda rollout: "held" in rollout["flags"])
+        assert "somebody else set the split" in held["reasons"][0]
+        assert site.split() == ({"1": 100}, {"2": 10}), "it was left alone"
+        assert site.command("resume").status_code == 202
+        site.wait_for_split({"1": 100}, {"2": 50})
+
+
 @stories.of(
     writes_whose_replies_are_lost_are_read_back_and_not_made_twice,
     throttled_reads_and_writes_are_tried_again_when_azure_says,
@@ -104,6 +121,7 @@ def a_split_that_somebody_else_set_holds_the_rollout_until_a_person_says_go(worl
     a_way_back_that_a_stuck_operation_blocks_is_repeated_until_it_is_read_back,
     a_mirror_that_another_writer_dropped_is_put_back,
     a_split_that_somebody_else_set_holds_the_rollout_until_a_person_says_go,
+    a_mirror_that_somebody_else_set_holds_the_rollout_until_a_person_says_go,
 )
 def test(story: Story, told: Told) -> None:
     told.to_its_end(story)
