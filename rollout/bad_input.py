@@ -30,7 +30,9 @@ def parsed(raw: bytes | str) -> dict[str, Any]:
 def text_at(value: dict[str, Any], name: str, path: str, *, longest: int = 512) -> str:
     """The text under `name`; BadInput names `path` when it is missing, empty, too long or no text."""
     found = value.get(name)
-    if not isinstance(found, str) or not found.strip():
+    if found is not None and not isinstance(found, str):
+        raise BadInput(path, f"is {json.dumps(found)[:40]}: give a text")
+    if found is None or not found.strip():
         raise BadInput(path, "is missing: give a text")
     if len(found) > longest:
         raise BadInput(path, f"is longer than {longest} characters")

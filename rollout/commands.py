@@ -37,7 +37,7 @@ def parse(action: str, raw: bytes | str) -> Command:
     if expected is not None and (not isinstance(expected, int) or isinstance(expected, bool)):
         raise BadInput("record", "must be the whole number that the rollout showed")
     version = body.get("model_version")
-    if version is not None and (not isinstance(version, str | int) or isinstance(version, bool)):
+    if version is not None and (not isinstance(version, str | int) or isinstance(version, bool) or version == ""):
         raise BadInput("model_version", 'must be a version, such as "7"')
     if version is not None and action != "start":
         raise BadInput("model_version", "belongs to `start` only")

@@ -60,8 +60,8 @@ class Inbox:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What other parts of the app have to tell."""
-        return tuple(str(it["text"]) for _, it in self.items if it["kind"] == "notice")
+        """What other parts of the app have to tell; also the commands that the door refused, with who asked and why."""
+        return tuple(_told(it) for _, it in self.items if it["kind"] == "notice" or it.get("refused"))
 
     @property
     def needs_versions(self) -> bool:
@@ -88,6 +88,12 @@ class Inbox:
             forgotten=tuple(one for one in known if one not in fresh),
             read_until=mark,
         )
+
+
+def _told(item: Item) -> str:
+    if item["kind"] == "notice":
+        return str(item["text"])
+    return f"refused: {item['action']} by {item['who']} ({item['reason']}): {item['refused']}"
 
 
 def lists_versions(item: Item) -> bool:

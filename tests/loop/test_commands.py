@@ -59,8 +59,12 @@ def a_paused_rollout_stays_where_it_is_until_it_is_resumed(world: World) -> None
         assert {one["outcome"] for one in paused["evidence"]} == {"safe"}
         assert site.command("pause").status_code == 409
         accepted(site, "resume")
-        site.wait_for("done", version="2")
+        done = site.wait_for("done", version="2")
     assert not clients.failures
+    told = [line["text"] for line in done["history"]]
+    assert "refused: pause by holder of the function key (a test asks): the rollout is paused already" in told, (
+        "who was refused what stays in the history"
+    )
 
 
 def a_promoted_version_gets_all_traffic_and_can_be_taken_back_afterwards(world: World) -> None:

@@ -44,6 +44,7 @@ def test_a_command_is_read() -> None:
         ("pause", body(record=True), "record"),
         ("start", body(model_version=True), "model_version"),
         ("start", body(model_version=[1]), "model_version"),
+        ("start", body(model_version=""), "model_version"),
         ("pause", body(model_version="3"), "model_version"),
     ],
 )
