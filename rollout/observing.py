@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from policy.model import Policy
+from rollout.applying import applies
 from rollout.decision import Decision
 from rollout.deploying import deploying, obstacle
 from rollout.look import Enter, Look
@@ -62,7 +63,8 @@ def _observing(look: Look) -> Decision | Enter:
     blocked = obstacle(look) or unproven(look)
     if blocked is not None:
         return blocked
-    plan = ", ".join(step.named for step in look.policy.steps)
+    begins = replace(look.record, live=live)
+    plan = ", ".join(step.named for step in look.policy.steps if applies(begins, step))
     of = f"as a copy of {live}" if live else "from the policy alone"
     text = f"would create deployment {look.record.candidate} {of}; then {plan}"
     record = look.record

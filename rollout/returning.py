@@ -78,7 +78,9 @@ def _as_asked(
     leaving = _left_live(record, endpoint)
     if leaving is None:
         return None
-    to = back(leaving, endpoint)
+    # A deployment that the slow way made and found bad may be healthy: it is tested again before it gets traffic.
+    untested = leaving is not record
+    to = None if untested else back(leaving, endpoint)
     if to is not None:
         return _at_once(policy, leaving, seen, to, cause, now, pace)
     if _served(leaving, endpoint, leaving.model_id) and sole_live(endpoint)[0]:
@@ -87,7 +89,7 @@ def _as_asked(
         version = _newest_known(leaving, endpoint, seen.versions, leaving.model_id, by_age=False)
         if version is not None:
             return _slowly(place, policy, policy_text, leaving, seen, version, cause, now)
-    if record.phase is Phase.DONE or nowhere_back(leaving, endpoint):
+    if untested or record.phase is Phase.DONE or nowhere_back(leaving, endpoint):
         return None
     # It is there and not healthy: waited for again, as long as the rollout that failed had waited.
     return _at_once(policy, leaving, seen, leaving.live, cause, now, pace)

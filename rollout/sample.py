@@ -18,7 +18,7 @@ from rollout.codec import stamp
 from rollout.decision import CancelJob, Decision, StartJob
 from rollout.look import Look
 from rollout.observation import JobSeen, Smoke
-from rollout.phases import Phase
+from rollout.phases import Flag, Phase
 from rollout.record import Record
 from rollout.verdict import Arm, Evidence
 
@@ -156,7 +156,7 @@ def with_jobs(look: Look, decision: Decision) -> Decision:
 
 
 def _starts(look: Look, record: Record, trial: Trial) -> tuple[StartJob, ...]:
-    if replace(look, record=record).stopped:
+    if Flag.FROZEN in record.flags or replace(look, record=record).stopped:
         return ()
     named = ((whose, trial.next_name(record, whose)) for whose in whose_jobs(record))
     return tuple(StartJob(name, deployment_of(record, whose)) for whose, name in named if name is not None)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Literal, TypeVar
 
 from policy.model import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
+from rollout.applying import applies, cannot_be_shared
 from rollout.deadlines import unless_overdue
 from rollout.decision import Decision
 from rollout.deploying import START_WITHIN
@@ -168,7 +169,7 @@ def _baked(look: Look, over: timedelta, bake: timedelta) -> str:
 def _entered(enter: Enter) -> Decision | Look:
     """The look at the step that is entered, with nothing seen of it yet; past the last step, the end."""
     look, index, steps = enter.look, enter.index, enter.look.policy.steps
-    while index < len(steps) and not _applies(look, steps[index]):
+    while index < len(steps) and not applies(look.record, steps[index]):
         look, index = _left_out(look, steps[index]), index + 1
     if index >= len(steps):
         return finish(look, enter.why)
@@ -215,19 +216,9 @@ def _held(look: Look) -> Decision:
     return staying if isinstance(staying, Decision) else look.stay(look.stopped)
 
 
-def _applies(look: Look, step: Step) -> bool:
-    """A first version has no live traffic to mirror, share or retire: it is tested and gets all of it.
-
-    A version that is deployed again to go back to had its steps before.
-    """
-    if look.record.batch and isinstance(step, Canary):
-        return False
-    return (look.record.live is not None and look.record.kind == "rollout") or step.kind in ("smoke", "full")
-
-
 def _left_out(look: Look, step: Step) -> Look:
     """The look, with a line for a step that a batch endpoint cannot take."""
-    if not (look.record.batch and isinstance(step, Canary)):
+    if not cannot_be_shared(look.record, step):
         return look
     text = f"{step.named} is left out: a batch endpoint has no traffic to share"
     return replace(look, record=look.record.noted(look.now, "decision", text))

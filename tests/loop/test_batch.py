@@ -100,12 +100,30 @@ def a_person_takes_a_version_back_after_it_is_done_while_the_old_deployment_is_u
     assert site.split() == ({"1": 100}, {})
 
 
+def a_version_whose_deployment_was_deleted_is_made_and_tried_again_to_go_back_to(world: World) -> None:
+    [site] = live_batch_sites(world, 1)
+    site.register("2")
+    site.wait_for("done", version="2")
+    assert list(site.deployments().values()) == ["2"]
+    jobs = set(site.jobs())
+
+    answer = site.command("rollback")
+    assert answer.status_code == 202
+    assert "slow: the deployment must be made again" in answer.text
+    back = site.wait_until("it is back", lambda rollout: (rollout["kind"], rollout["phase"]) == ("rollback", "done"))
+    assert phases(back) == ["deploying", "testing", "full", "done"]
+    assert site.split() == ({"1": 100}, {})
+    [job] = set(site.jobs()) - jobs
+    assert site.jobs()[job] == "Completed"
+
+
 @stories.of(
     a_version_that_scores_the_sample_like_the_default_one_takes_its_place,
     of_four_bad_versions_none_becomes_the_default_one,
     a_first_version_is_made_from_the_policy_alone,
     a_version_whose_jobs_fail_after_the_switch_is_taken_back_with_one_write,
     a_person_takes_a_version_back_after_it_is_done_while_the_old_deployment_is_up,
+    a_version_whose_deployment_was_deleted_is_made_and_tried_again_to_go_back_to,
 )
 def test(story: Story, told: Told) -> None:
     told.to_its_end(story)

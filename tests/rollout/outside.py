@@ -17,6 +17,7 @@ from rollout.decision import (
     ScaleDeployment,
     SendLoad,
     SetTraffic,
+    StartJob,
 )
 from rollout.endpoint import EndpointSeen
 from rollout.observation import Observation
@@ -266,7 +267,7 @@ class Decided:
         stopped = Flag.PAUSED in self.after.flags or self.after.holds or frozen
         if stopped and self.after.phase is not Phase.ROLLING_BACK and not self.after.terminal:
             assert not self.writes
-            assert not any(isinstance(action, CreateDeployment) for action in self.decision.actions)
+            assert not any(isinstance(action, CreateDeployment | StartJob) for action in self.decision.actions)
         if frozen and self.before is not None and self.before.phase is not Phase.ROLLING_BACK:
             went_on = self.after.step > self.before.step and self.after.number == self.before.number
             assert not went_on, "nothing is entered while frozen"

@@ -172,6 +172,16 @@ def test_a_slow_way_back_that_failed_is_tried_again_when_a_person_asks_and_not_f
     assert (loop.phase(), loop.azure.traffic) == (Phase.DEPLOYING, {NEW: 100})
 
 
+def test_what_failed_its_smoke_test_on_the_slow_way_is_tested_again_before_it_gets_traffic() -> None:
+    loop = slow_way_that_failed()
+    loop.azure.deployments[OLD] = "Succeeded"
+    loop.look(commands=(command("rollback"),))
+    loop.look(versions=BOTH)
+    loop.look()
+    loop.look()
+    assert (loop.phase(), loop.azure.under_way) == (Phase.TESTING, None)
+
+
 @pytest.mark.parametrize("by", BY)
 def test_a_rollout_that_failed_without_leaving_anything_live_has_nothing_to_go_back_from(by: str) -> None:
     azure = Azure({OLD: 100}, deployments={OLD: "Succeeded", NEW: "Failed"}, models={OLD: V1.id, NEW: V2.id})
