@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import uuid
@@ -196,6 +197,11 @@ class Site:
         """Model version by deployment, as azure-ai-ml lists them."""
         listed = self._world.ml.online_deployments.list(self.endpoint)
         return {one.name: str(one.model).rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1] for one in listed}
+
+    def ever_deployed(self) -> set[str]:
+        """Every deployment that the local cloud began to make, also one that is gone again."""
+        page = requests.get(f"{self._world.env['LOCALCLOUD_URL']}/localcloud", timeout=20).text
+        return set(re.findall(f"PUT (?:online|batch)endpoints/{self.endpoint}/deployments/([\\w-]+)", page, re.I))
 
     def record(self) -> Json | None:
         """The rollout's record in storage, which is there while the app is not."""

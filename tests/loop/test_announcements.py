@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
 from azure.monitor.query import LogsQueryClient, LogsQueryResult
 
-from tests.localcloud.hook import Hook, running_hook
+from tests.localcloud.hook import Hook
+from tests.loop.announcements import subscribed
 from tests.loop.policies import FULL, SHADOW
 from tests.loop.site import Site
 from tests.loop.waiting import wait_until
@@ -23,18 +23,8 @@ PREFIX = "Understudy.Rollout."
 @pytest.fixture
 def hook(world: World) -> Iterator[Hook]:
     """A subscriber of the topic that the stack's app publishes to."""
-    of = world.stack.settings
-    group = f"/subscriptions/{of.subscription_id}/resourceGroups/{of.resource_group}"
-    topic = f"{group}/providers/Microsoft.EventGrid/topics/understudy"
-    url = f"{world.env['LOCALCLOUD_URL']}{topic}/providers/Microsoft.EventGrid/eventSubscriptions/announcements"
-    asked: dict[str, Any] = {"params": {"api-version": "2022-06-15"}, "headers": {"Authorization": "Bearer any"}}
-    with running_hook() as found:
-        destination = {"endpointType": "WebHook", "properties": {"endpointUrl": found.url}}
-        properties = {"destination": destination, "eventDeliverySchema": "CloudEventSchemaV1_0"}
-        reply = requests.put(url, json={"properties": properties}, timeout=10, **asked)
-        assert reply.status_code == 201, reply.text
+    with subscribed(world) as found:
         yield found
-        requests.delete(url, timeout=10, **asked)
 
 
 def heard(hook: Hook, site: Site) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,12 @@ import pytest
 from localcloud.environment import for_child
 from localcloud.settings import Settings
 from localcloud.supervisor import Stack
+from tests.localcloud.hook import Hook
 from tests.loop.alerts import metric_alert
+from tests.loop.announcements import subscribed
 from tests.loop.batch_site import JOBS, BatchSite, batch_sites
 from tests.loop.site import TARGET, Site, told
+from tests.loop.waiting import wait_until
 from tests.loop.world import World
 from tests.sweep.calls import KILLED, Novelty, Point
 from tests.sweep.stories import Story
@@ -36,8 +39,10 @@ QUICK = Settings(
     throttling=False,
 )
 """Azure's waits as short as they still are waits."""
-IMPATIENT = {"UNDERSTUDY_LOOK_SECONDS": "0.05", "UNDERSTUDY_REREAD_SECONDS": "0.3"}
+IMPATIENT = {"UNDERSTUDY_LOOK_SECONDS": "0.3", "UNDERSTUDY_REREAD_SECONDS": "1"}
 """The app's own settings: looks as often as they can be, memory for a few of them."""
+EVENT_SECONDS = 10.0
+"""Longest that an event on its way to its subscriber is waited for."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,17 @@ class Worker:
 class Lane:
     """Tells stories, one at a time."""
 
-    def __init__(self, world: World, worker: Worker) -> None:
-        self.world, self.worker = world, worker
+    def __init__(self, world: World, worker: Worker, told: Hook) -> None:
+        self.world, self.worker, self.told = world, worker, told
 
     def tell(self, story: Story, kill_at: Point | None = None, *, everywhere: bool = False) -> Told:
-        """The story with the worker killed at `kill_at` of its first life, and started again.
+        """The story with the worker killed at `kill_at`, once in each phase, and started again each time.
 
         `everywhere`: killed again and again, at each write that it was not killed at before, until none is left.
         """
         started, problems, deaths = time.monotonic(), list[str](), list[str]()
         calls, looks = tuple[str, ...](), tuple[str, ...]()
+        self.told.deliveries.clear()
         [site] = batch_sites(self.world, 1) if story.batch else self.world.bare_sites(1)
         try:
             site.deploy_by_hand()
@@ -110,7 +116,7 @@ class Lane:
             with asking as clients, _newer_version(story, site):
                 site.register("2")
                 while True:
-                    how = Novelty(frozenset(deaths)) if everywhere else None if deaths else kill_at
+                    how = Novelty(frozenset(deaths)) if everywhere else kill_at and kill_at.past(deaths)
                     status, words, looks = self._live(story, site, how)
                     if status != KILLED:
                         break
@@ -123,6 +129,7 @@ class Lane:
                 if clients is not None:
                     clients.wait_for_answers(2, by=next(iter(story.live)))
             problems += _wrong(story, site, dict(clients.failures) if clients is not None else {})
+            problems += self._untold(site)
         except AssertionError as wrong:
             problems.append(str(wrong))
         finally:
@@ -132,11 +139,11 @@ class Lane:
     def _live(self, story: Story, site: Site, kill: Point | Novelty | None) -> tuple[int, list[str], tuple[str, ...]]:
         """One life: its exit status, its calls or where it died, and its looks."""
         life = uuid.uuid4().hex
-        raw = {"died_at": sorted(kill.died_at)} if isinstance(kill, Novelty) else kill and asdict(kill)
         order = {
             "life": life,
             "place": [site.policy, TARGET, site.endpoint],
-            "kill": raw,
+            "endpoint_id": site.endpoint_id.lower(),
+            "kill": kill and _in_json(vars(kill)),
             "alert": json.dumps(metric_alert(site.endpoint_id)) if story.alert else "",
             "approve": story.ends[0] if story.newer else "",
             "ends": list(story.ends),
@@ -147,6 +154,25 @@ class Lane:
         looks = tuple(seen.read_text().splitlines()) if seen.exists() else ()
         left = self.worker.folder / f"{life}.{'died' if status == KILLED else 'calls'}"
         return status, left.read_text().splitlines() if left.exists() else [], looks
+
+    def _untold(self, site: Site) -> list[str]:
+        """Events of the rollouts that the topic's subscriber was not told of, and ids that nobody gave."""
+        record = site.record_now()
+        rollouts = [*(site.finished(number) for number in range(1, record["number"])), record]
+        wanted = {
+            f"{site.policy}/{TARGET}/{site.endpoint}/{one['number']}/{event + 1}"
+            for one in rollouts
+            for event in range(one["outbox"]["sequence"])
+        }
+        with suppress(AssertionError):
+            wait_until(lambda: wanted <= set(self.told.ids), seconds=EVENT_SECONDS, told=str)
+        heard = {one for one in self.told.ids if f"/{site.endpoint}/" in one}
+        return [] if heard == wanted else [f"events told: {sorted(heard)} instead of {sorted(wanted)}"]
+
+
+def _in_json(fields: dict[str, Any]) -> dict[str, Any]:
+    """A set is a list there."""
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in fields.items()}
 
 
 @contextmanager
@@ -176,12 +202,17 @@ def _wrong(story: Story, site: Site, failures: dict[str, int]) -> list[str]:
     """What is not as the story must end."""
     record, split, deployments = site.record_now(), site.split(), site.deployments()
     before = [site.finished(number) for number in range(1, record["number"])]
+    versions = {"1", *(one["version"] for one in [*before, record])}
     checks: dict[str, tuple[object, object]] = {
         "the last rollout": ((record["version"], record["phase"]), story.ends),
         "rollouts before it": (tuple((one["version"], one["phase"]) for one in before), story.history),
         "split": (split, (dict(story.live), {})),
         "deployed versions": (tuple(sorted(deployments.values())), story.deployed),
         "failed client requests": (failures, {}),
+        "deployments ever made": (
+            len(site.ever_deployed()),
+            len(versions),
+        ),
     }
     if isinstance(site, BatchSite):
         checks["jobs on the sample"] = (list(site.jobs().values()), ["Completed"] * JOBS)
@@ -195,7 +226,9 @@ def lane(folder: Path, settings: dict[str, str] = IMPATIENT) -> Iterator[Lane]:
         for name, value in stack.env.items():
             environment.setenv(name, value)
         worker = Worker(stack.env, folder, settings)
+        world = World(stack, folder / "models")
         try:
-            yield Lane(World(stack, folder / "models"), worker)
+            with subscribed(world) as told:
+                yield Lane(world, worker, told)
         finally:
             worker.stop()

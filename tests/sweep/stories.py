@@ -8,6 +8,7 @@ from dataclasses import dataclass
 SHADOW = "shadow: {mirror_percent: 50, at_least: 0s, at_most: 3m}"
 CANARY = "canary: {traffic_percent: 50, at_least: 0s, at_most: 3m}"
 LONG_CANARY = "canary: {traffic_percent: 50, at_least: 2m, at_most: 3m}"
+ASKED = 'smoke: {requests: [{"data": [{"x": 1}]}]}'
 SMOKE, SAMPLE = "smoke: {}", "shadow: {mirror_percent: 1, at_least: 0s, at_most: 3m}"
 APPROVAL = "approval: {at_most: 1h}"
 FULL, RETIRE = "full: {bake: 0s}", "retire: {after: 0s}"
@@ -40,7 +41,7 @@ class Story:
 STORIES = {
     story.name: story
     for story in (
-        Story("promote", (SHADOW, CANARY, FULL), ("2", "done"), {"2": 100}, ("1", "2")),
+        Story("promote", (ASKED, SHADOW, CANARY, FULL), ("2", "done"), {"2": 100}, ("1", "2")),
         Story("rollback", (LONG_CANARY, FULL), ("2", "rolled_back"), {"1": 100}, ("1", "2"), alert=True),
         Story(
             "supersede",
