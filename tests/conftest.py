@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from localcloud.settings import Settings
 from localcloud.supervisor import Stack
 from tests.localcloud.echo import Echo, running_echo
 
@@ -29,10 +30,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+BRISK = Settings(
+    endpoint_seconds=0.3,
+    traffic_seconds=0.4,
+    deployment_seconds=0.3,
+    delete_seconds=0.2,
+    job_seconds=0.3,
+    ingestion_seconds=0.5,
+)
+"""Operations that are over when the SDK first asks; one that is not is asked for again only after a whole second."""
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A local Azure with the real app on it and no policies. Its folder is new, so nothing of another run is in it."""
-    with Stack(tmp_path_factory.mktemp("stack") / ".local") as running:
+    with Stack(tmp_path_factory.mktemp("stack") / ".local", settings=BRISK) as running:
         yield running
 
 

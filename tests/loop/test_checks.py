@@ -8,12 +8,12 @@ from azure.identity import ManagedIdentityCredential
 from localcloud.monitor.diagnostics import GIVEN
 from tests.localcloud.orders import Orders
 from tests.loop import stories
-from tests.loop.policies import FULL, RETIRE, SLOW_CANARY
+from tests.loop.policies import CANARY, FULL, RETIRE
 from tests.loop.site import Site
 from tests.loop.stories import Story, Told
 from tests.loop.world import World
 
-STEPS = (SLOW_CANARY, FULL, RETIRE)
+STEPS = (CANARY, FULL, RETIRE)
 
 
 def without_logs(world: World, site: Site) -> None:

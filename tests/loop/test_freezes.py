@@ -12,7 +12,7 @@ from cloud.identity import credential
 from rollout.__main__ import main
 from rollout.freezes import Freezes
 from rollout.place import Place
-from tests.loop.policies import FULL, RETIRE, SLOW_CANARY
+from tests.loop.policies import CANARY, FULL, RETIRE
 from tests.loop.world import World
 
 PLACE = Place("credit", "production", "credit", "")
@@ -41,7 +41,7 @@ def frozen_by_hand(world: World, name: str, text: str) -> None:
 def test_a_frozen_rollout_waits_is_shown_and_goes_on_when_the_freeze_is_ended(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site = world.live_site(steps=(SLOW_CANARY, FULL, RETIRE))
+    site = world.live_site(steps=(CANARY, FULL, RETIRE))
     scope = f"{site.policy}/local"
     assert main(["freeze", scope, "--for", "1h", "--reason", "year-end close", "--owner", "ann", "--id", "t-1"]) == 0
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.loop.policies import SLOW_CANARY
+from tests.loop.policies import CANARY
 from tests.loop.world import World
 
 
 def test_a_rollout_that_only_observed_begins_when_the_uploaded_policy_acts(world: World) -> None:
-    site = world.live_site(steps=(SLOW_CANARY, "full: {bake: 0s}"))
+    site = world.live_site(steps=(CANARY, "full: {bake: 0s}"))
     name = f"{site.policy}.yaml"
     acting = world.text("policies", name)
     world.upload("policies", name, f"{acting}mode: observe\n")

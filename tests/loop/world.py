@@ -29,7 +29,7 @@ from tests.loop.site import Site
 
 Json = dict[str, Any]
 T = TypeVar("T")
-POLL_SECONDS = 1
+POLL_SECONDS = 0.5
 """The SDK asks every 5 s by default how an operation is coming along."""
 
 
