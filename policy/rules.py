@@ -67,6 +67,7 @@ _UNPAIRED = (
     "agreement is judged on mirrored requests, and there is no shadow step: "
     "add one, or turn on error_rate or latency_p95"
 )
+_NO_REQUESTS = "has no effect on a batch endpoint: it is judged on the target's `sample`"
 _BY_THE_CLOCK = (
     "nothing would judge a version before it is released: add a shadow, canary, check or approval step before full, "
     "or a bake longer than 0s with error_rate or latency_p95 to judge it by"
@@ -99,7 +100,9 @@ def _unjudged_steps(policy: Policy, *, unpaired: bool, batch: bool) -> Iterator[
             elif unpaired and not mirrored:
                 yield at, "cannot be judged by agreement alone after a canary: turn on error_rate or latency_p95"
         if batch and isinstance(step, Shadow | Canary) and step.load is not None:
-            yield (*at, "load"), "has no effect on a batch endpoint: it is judged on the target's `sample`"
+            yield (*at, "load"), _NO_REQUESTS
+        if batch and isinstance(step, Shadow | Canary | Full) and step.warm_up is not None:
+            yield (*at, "warm_up"), _NO_REQUESTS
 
 
 def _is_judged(policy: Policy, *, unpaired: bool, batch: bool) -> bool:

@@ -32,6 +32,9 @@ _OVERDUE: Final = "Longest wait for enough evidence. What comes then says `then`
 _THEN: Final = (
     "What the deadline does: `hold`, and go back when nobody has mended it `failed.keep` later; or `rollback` at once."
 )
+_WARM_UP: Final = (
+    "Time at the beginning in which neither version is judged; left out: half of `at_least`, at most a minute."
+)
 _LOAD: Final = "Recorded requests sent as load, for endpoints too quiet to judge; left out: none."
 Then = Literal["hold", "rollback"]
 
@@ -76,11 +79,21 @@ class _OneKey(Section):
         return body
 
 
+def _refuse_longer(warm_up: timedelta | None, longest: timedelta, name: str) -> None:
+    """A warm-up leaves time to judge in."""
+    if warm_up is not None and warm_up >= longest:
+        refuse(
+            f"warm_up ({written(warm_up)}) is not shorter than {name} ({written(longest)}): nothing would be judged",
+            at=("warm_up",),
+        )
+
+
 class _Timed(_OneKey):
     """A step that waits for evidence between two times."""
 
     at_least: Duration
     at_most: Period
+    warm_up: Duration | None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -92,6 +105,7 @@ class _Timed(_OneKey):
                 "the step could never end well",
                 at=(at,),
             )
+        _refuse_longer(self.warm_up, self.at_most, "at_most")
         return self
 
 
@@ -147,6 +161,7 @@ class Shadow(_Timed):
     )
     at_least: Duration = Field(default=timedelta(hours=1), description="Shortest stay, whatever the evidence says.")
     at_most: Period = Field(default=timedelta(hours=24), description=_OVERDUE)
+    warm_up: Duration | None = Field(default=None, description=_WARM_UP)
     then: Then = Field(default="hold", description=_THEN)
     load: Load | None = Field(default=None, description=_LOAD)
 
@@ -160,6 +175,7 @@ class Canary(_Timed):
     )
     at_least: Duration = Field(default=timedelta(minutes=30), description="Shortest stay, whatever the evidence says.")
     at_most: Period = Field(default=timedelta(hours=12), description=_OVERDUE)
+    warm_up: Duration | None = Field(default=None, description=_WARM_UP)
     then: Then = Field(default="hold", description=_THEN)
     load: Load | None = Field(default=None, description=_LOAD)
 
@@ -194,6 +210,12 @@ class Full(_OneKey):
     bake: Duration = Field(
         default=timedelta(hours=1), description="How long harm is watched before the version is released."
     )
+    warm_up: Duration | None = Field(default=None, description=_WARM_UP.replace("at_least", "bake"))
+
+    @model_validator(mode="after")
+    def _leaves_time(self) -> Self:
+        _refuse_longer(self.warm_up, self.bake, "bake")
+        return self
 
 
 class Retire(_OneKey):

@@ -206,9 +206,12 @@ def _autoscaled(
 def _warm_up(policy: Policy, record: Record) -> timedelta:
     """Time at the beginning of a step that is not judged: a new container's first answers are slow, and say nothing.
 
-    A rule fixed in advance, for both deployments alike: half of the step's shortest stay, at most a minute.
+    Fixed in advance, for both deployments alike: what the step says, or half of its shortest stay, at most a minute.
     """
     step = policy.steps[record.step]
+    said: timedelta | None = getattr(step, "warm_up", None)
+    if said is not None:
+        return said
     shortest = step.bake if isinstance(step, Full) else getattr(step, "at_least", timedelta())
     return min(LONGEST_WARM_UP, shortest / 2)
 

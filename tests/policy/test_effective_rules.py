@@ -124,10 +124,24 @@ def test_an_online_target_without_logs_could_judge_nothing() -> None:
     ]
 
 
-def test_load_has_no_effect_on_a_batch_target() -> None:
-    shadow = "shadow: {mirror_percent: 5, load: {requests: [1]}}"
+@pytest.mark.parametrize(("key", "value"), [("load", "{requests: [1]}"), ("warm_up", "5m")])
+def test_what_is_about_requests_has_no_effect_on_a_batch_target(key: str, value: str) -> None:
+    shadow = f"shadow: {{mirror_percent: 5, {key}: {value}}}"
     assert complaints(at_target(BATCH, with_steps(shadow, "full: {}"))) == [
-        "steps[0].shadow.load: has no effect on a batch endpoint: it is judged on the target's `sample`"
+        f"steps[0].shadow.{key}: has no effect on a batch endpoint: it is judged on the target's `sample`"
+    ]
+
+
+def test_a_warm_up_leaves_time_to_judge_in() -> None:
+    text = with_steps(
+        "shadow: {mirror_percent: 5, at_most: 2h, warm_up: 2h}",
+        "canary: {traffic_percent: 5, warm_up: 13h}",
+        "full: {bake: 10m, warm_up: 15m}",
+    )
+    assert complaints(text) == [
+        "steps[0].shadow.warm_up: warm_up (2h) is not shorter than at_most (2h): nothing would be judged",
+        "steps[1].canary.warm_up: warm_up (13h) is not shorter than at_most (12h): nothing would be judged",
+        "steps[2].full.warm_up: warm_up (15m) is not shorter than bake (10m): nothing would be judged",
     ]
 
 
