@@ -36,6 +36,7 @@ class Settings:
     arm_audience: str = _setting("https://management.azure.com", "Audience of its tokens")
     logs_url: str = _setting("https://api.loganalytics.io", "Log Analytics query API")
     metrics_url: str = _setting("https://{region}.metrics.monitor.azure.com", "Azure Monitor metrics data plane")
+    prices_url: str = _setting("https://prices.azure.com", "Azure's retail prices, which `gates.cost` compares with")
     aml_cloud_name: str = _setting("", "Name of a cloud for azure-ai-ml; empty: the public one")
     aml_cloud_metadata: str = _setting("", "Its endpoints as JSON: the six keys of MLClient's cloud_metadata")
     look_seconds: float = _setting(30.0, "Time between two looks at a rollout in flight")

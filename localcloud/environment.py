@@ -120,6 +120,7 @@ def _app(at: Addresses) -> dict[str, str]:
         "UNDERSTUDY_ARM_URL": at.cloud_url,
         "UNDERSTUDY_LOGS_URL": at.cloud_url,
         "UNDERSTUDY_METRICS_URL": at.cloud_url,
+        "UNDERSTUDY_PRICES_URL": at.cloud_url,
         "UNDERSTUDY_EVENTS_TOPIC_URL": f"{at.cloud_url}/topics/understudy/api/events",
         "UNDERSTUDY_AML_CLOUD_NAME": _cloud_name(at),
         "UNDERSTUDY_AML_CLOUD_METADATA": _cloud_metadata(at),

@@ -14,6 +14,11 @@ from policy.steps import Canary, Full, Retire, Shadow, Smoke
 LOGS_ARE_LATE: Final = timedelta(minutes=5)
 """Rows of Log Analytics arrive within a few minutes as a rule: the newest minutes of a step are judged only then."""
 
+_NEVER_CURED: Final = (
+    "would hold the very version that is trained because of the drift: without `drift.baseline` the first window stays "
+    "the baseline for ever. Give it a file that the training job replaces"
+)
+
 
 def advice(policy: Policy) -> Iterator[tuple[Path, str]]:
     """(path in the file, what somebody may not have meant), each told once."""
@@ -53,6 +58,6 @@ def _about_keys(policy: Policy) -> Iterator[tuple[Path, str]]:
         yield ("steps",), "no retire: the old deployment stays up, and costs, until somebody deletes it"
     if policy.keep and not retires:
         yield ("keep",), "has no effect without a retire step: nothing is ever deleted"
-    for gate in ("drift", "cost"):
-        if getattr(policy.gates, gate) is not None:
-            yield ("gates", gate), "is read, but nothing is judged by it in this version: no rollout waits for it"
+    retrains = policy.retrain is not None and "drift" in policy.retrain.after
+    if policy.gates.drift is not None and retrains and policy.drift is not None and policy.drift.baseline is None:
+        yield ("gates", "drift"), _NEVER_CURED

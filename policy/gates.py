@@ -74,15 +74,17 @@ class QueryGate(Rise):
 
 
 class DriftGate(Section):
-    """Data drift as a gate: promotion waits while too much has drifted."""
+    """Data drift as a gate: a version does not go forward while too much of its traffic has drifted. Never harm."""
 
     max_share: _Share = Field(description="Largest share of drifted features with which a version may go forward.")
 
 
 class CostGate(Section):
-    """What the new deployment costs beside the live one."""
+    """What the new deployment costs with all of the traffic, beside the live one. Dearer is never made, and no harm."""
 
-    max_ratio: Annotated[Number, Field(gt=0)] = Field(description="Largest ratio to the live deployment's price.")
+    max_ratio: Annotated[Number, Field(gt=0)] = Field(
+        description="Largest ratio to what live costs: instances times the price of one for an hour."
+    )
 
 
 BUILT_IN = ("error_rate", "latency_p95", "agreement", "drift", "cost")

@@ -45,13 +45,15 @@ at each target.
 - At least one of error_rate, latency_p95 and agreement stays on; agreement alone needs a shadow step, because it is
   judged on mirrored requests, and can judge neither a canary nor a check after one.
 - Every online target needs `log_analytics_workspace_id`: without its logs no gate could ever judge a version there.
-- A batch endpoint has no split: there canary steps are passed over and count for nothing, and `load` has no effect.
+- A batch endpoint has no split: there canary steps are passed over and count for nothing, and `load`,
+  `warm_up` and the gates drift and cost are refused.
 - A model name with `*` or `?` needs `{{model}}` in every endpoint's name.
 - Names of targets are unique, and no endpoint stands twice. One endpoint belongs to one policy: `check` with several
   files tells which of them could meet.
 - A batch target needs `sample`, and agreement or error_rate: its jobs are judged by their rows.
 - `drift` needs `export`; `gates.drift` and `retrain` after drift need `drift`; an alert that does `retrain` needs
-  `retrain`.
+  `retrain`. `gates.drift` needs a shadow, canary or check step to hold; `gates.cost` is asked before the deployment is
+  made, and in each of these steps.
 - A hook is asked before steps that are there: `before` names no kind of step that the target does not have.
 - An alert rule that can never match, because an earlier one takes everything, is refused; so are freeze windows that
   leave no time of the week free.

@@ -44,6 +44,7 @@ def _at(policy: Policy, target: Target) -> Iterator[Broken]:
         yield ("gates", "queries"), "have nothing to count on a batch endpoint: its jobs are judged by their rows"
     if policy.gates.drift is not None and policy.drift is None:
         yield ("gates", "drift"), "needs `drift`: nothing would measure the share"
+    yield from _unasked_gates(policy, batch=batch)
     for index, alert in enumerate(policy.alerts):
         if alert.do == "retrain" and policy.retrain is None:
             yield ("alerts", index, "do"), "needs `retrain`: there is no job to start"
@@ -67,6 +68,9 @@ _UNPAIRED = (
     "agreement is judged on mirrored requests, and there is no shadow step: "
     "add one, or turn on error_rate or latency_p95"
 )
+_NO_DRIFT = "the drift of a batch endpoint is not measured"
+_NO_MACHINES = "a batch deployment has no machines of its own"
+_HOLDS_NOTHING = "holds nothing, for there is no shadow, canary or check step: add one, or drop the gate"
 _NO_REQUESTS = "has no effect on a batch endpoint: it is judged on the target's `sample`"
 _BY_THE_CLOCK = (
     "nothing would judge a version before it is released: add a shadow, canary, check or approval step before full, "
@@ -81,6 +85,16 @@ def _unmet_hooks(policy: Policy) -> Iterator[Broken]:
         for at, kind in enumerate(hook.before):
             if kind not in kinds:
                 yield ("hooks", index, "before", at), f"there is no {kind} step: {hook.name} would never be asked"
+
+
+def _unasked_gates(policy: Policy, *, batch: bool) -> Iterator[Broken]:
+    """Gates that look as if they guarded and could not."""
+    gates = policy.gates
+    for gate, why in (("drift", _NO_DRIFT), ("cost", _NO_MACHINES)):
+        if batch and getattr(gates, gate) is not None:
+            yield ("gates", gate), f"{why}: write `{gate}: null` under the target's `gates`"
+    if gates.drift is not None and not batch and not any(isinstance(s, Shadow | Canary | Check) for s in policy.steps):
+        yield ("gates", "drift"), _HOLDS_NOTHING
 
 
 def _unjudged_steps(policy: Policy, *, unpaired: bool, batch: bool) -> Iterator[Broken]:

@@ -19,6 +19,7 @@ from cloud.logs import Logs
 from cloud.metrics import Metrics
 from cloud.model_files import ModelFiles
 from cloud.models import Models
+from cloud.prices import Prices
 from cloud.queues import Queues
 from rollout.freezes import Freezes
 from rollout.policies import Policies
@@ -47,6 +48,7 @@ class Context:
     models: Models
     logs: Logs
     metrics: Metrics
+    prices: Prices
     model_files: ModelFiles
     policies: Policies
     store: Store

@@ -15,6 +15,7 @@ from rollout.capacity import with_refusal, with_size
 from rollout.decision import Decision
 from rollout.foreign import with_split
 from rollout.frozen import with_freeze
+from rollout.holding_gates import held_by, joined, with_machines
 from rollout.idle import decide_idle
 from rollout.judge import judge
 from rollout.look import Look
@@ -55,7 +56,7 @@ def decide(
         decision = decide_idle(place, policy, policy_text, record, seen, now, pace=pace)
         return marked(policy, decision) if decision is not None else None
     record = in_mode(policy, policy_text, record, now)
-    record = with_checks(record, seen)
+    record = with_machines(with_checks(record, seen), seen)
     record = with_size(with_refusal(_taken_in(record, seen, now), now), seen.endpoint)
     record = with_split(policy, record, seen, now)
     look = Look(policy, record, seen, now, pace)
@@ -128,7 +129,8 @@ def _verdict(look: Look) -> Verdict | None:
     if look.record.batch:
         return judge_batch(look.policy.gates, look.seen.evidence)
     _, mirror = wanted(look.policy, look.record)
-    return judge(look.policy.gates, look.seen.evidence, shadow=bool(mirror))
+    verdict = judge(look.policy.gates, look.seen.evidence, shadow=bool(mirror))
+    return joined(verdict, held_by(look.policy, look.record, look.seen, look.now))
 
 
 def _measured(look: Look, verdict: Verdict | None) -> Record:

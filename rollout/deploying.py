@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from policy.names import ENDPOINT_RULE, valid_endpoint
+from rollout.affordable import unaffordable
 from rollout.capacity import first_size, with_size
 from rollout.deadlines import unless_overdue
 from rollout.decision import CreateDeployment, Decision, DeleteDeployment, SaveLogs
@@ -80,6 +81,9 @@ def _start(look: Look) -> Decision | Enter:
         look = leave
     record = replace(look.record, live=live, since=look.now, autoscaled=bool(look.seen.autoscaled))
     record = with_size(_with_served(record, endpoint), endpoint)
+    dear = unaffordable(look, record)
+    if dear is not None:
+        return dear
     if candidate is not None:
         return deploying(replace(look, record=record))
     if look.record.since is None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rollout.drift_gate import DriftSeen
 from rollout.endpoint import EndpointSeen
+from rollout.machines import Machines
 from rollout.record import Checked, Outputs
 from rollout.verdict import Evidence
 
@@ -151,3 +153,7 @@ class Observation:
     """The outputs of two of them, compared in this look or an earlier one of the step."""
     hooks: tuple[HookAnswer, ...] = ()
     """What hooks said that were asked in this look."""
+    drift: DriftSeen | None = None
+    """The newest measurement of the endpoint's drift; None where it was not asked for, or could not be read."""
+    machines: Machines | None = None
+    """The machines of live and candidate; None where they were not asked for: the record may have them."""

@@ -18,6 +18,7 @@ from rollout.bodies import MADE_BY
 from rollout.context import Context
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.evidence import EvidenceReader, Lines
+from rollout.gate_reads import compared_machines, newest_drift
 from rollout.inbox import Inbox, read_inbox
 from rollout.observation import Freeze, Observation
 from rollout.phases import JUDGED, Phase
@@ -67,7 +68,7 @@ def observe(
     if known is None and _needs_endpoint(record, first, now):
         endpoint, deployments, unread = _endpoint(context, place, trouble)
     seen = known.endpoint if known is not None else _endpoint_seen(context, endpoint, deployments, record)
-    versions = evidence = smoke = None
+    versions = evidence = smoke = drift = machines = None
     trial = TrialSeen()
     lists = first.needs_versions or (record is not None and record.terminal and record.list_versions)
     if not quick:
@@ -92,6 +93,10 @@ def observe(
 
         about = (context, place, policy, target, record, endpoint, deployments, trouble)
         checks = before_start(*about, quick=quick, news=bool(first.items), renew=renew)
+    if not quick:
+        drift = newest_drift(context, place, policy, record, trouble)
+        renew()
+        machines = compared_machines(context, policy, record, endpoint, deployments, now)
     renew()
     inbox = read_inbox(context.store, place, record)
     if versions is None:
@@ -108,6 +113,8 @@ def observe(
             smoke=smoke,
             jobs=trial.jobs,
             outputs=trial.outputs,
+            drift=drift,
+            machines=machines,
             alerts=inbox.alerts,
             commands=inbox.commands,
             notices=inbox.notices,

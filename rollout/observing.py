@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from policy.model import Policy
+from rollout.affordable import unaffordable
 from rollout.applying import applies
 from rollout.decision import Decision
 from rollout.deploying import deploying, obstacle
@@ -60,7 +61,7 @@ def _observing(look: Look) -> Decision | Enter:
     if serving is not None and same_version(serving.model, look.record.model_id):
         released = replace(look, record=replace(look.record, live=None, candidate=serving.name))
         return Enter(released, len(look.policy.steps), f"it went live as {live}, by other hands")
-    blocked = obstacle(look) or unproven(look)
+    blocked = obstacle(look) or unproven(look) or unaffordable(look, look.record)
     if blocked is not None:
         return blocked
     begins = replace(look.record, live=live)

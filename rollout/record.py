@@ -15,6 +15,7 @@ from typing import Any
 from rollout.batch_rows import Compared
 from rollout.codec import OUTSIDE, decoded, encoded
 from rollout.endpoint import Snapshot
+from rollout.machines import Machines
 from rollout.phases import TERMINAL, Flag, Phase
 
 Split = dict[str, int]
@@ -260,6 +261,7 @@ class Record:
     autoscaled: bool = False
     """Autoscale moves the live deployment's instances; its settings are carried to the candidate."""
     short: Shortage | None = None
+    machines: Machines | None = None
     checks: Checked = Checked()
     """What was last found of what a start needs (`rollout.doctor.start`)."""
     earlier: tuple[Served, ...] = ()

@@ -21,6 +21,7 @@ from cloud.logs import Logs
 from cloud.metrics import Metrics
 from cloud.model_files import ModelFiles
 from cloud.models import Models
+from cloud.prices import Prices
 from cloud.queues import Queues
 from cloud.settings import Settings
 from cloud.webhooks import Webhook
@@ -61,6 +62,7 @@ def wired(
         models=Models(identity, cloud_name=of.aml_cloud_name, cloud_metadata=of.cloud_metadata),
         logs=Logs(of.logs_url, identity),
         metrics=Metrics(of.metrics_url, identity),
+        prices=Prices(of.prices_url),
         policies=Policies(blobs, clock),
         store=Store(blobs),
         freezes=Freezes(blobs, clock, timedelta(seconds=of.look_seconds)),

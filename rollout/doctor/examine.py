@@ -10,7 +10,7 @@ from cloud.errors import CloudError, Permanent
 from cloud.settings import Settings
 from policy.model import Policy, Target
 from rollout.context import Context
-from rollout.doctor import alerts, endpoint, files, logs, mend, model, quota, roles, storage
+from rollout.doctor import alerts, endpoint, files, gates, logs, mend, model, quota, roles, storage
 from rollout.doctor.case import Case
 from rollout.doctor.finding import Check, bad, made
 from rollout.doctor.logs import OtherQuery
@@ -48,6 +48,8 @@ def examine(
         ("instance type", lambda: quota.second_deployment(case), False),
         ("autoscale", lambda: endpoint.autoscale(case), True),
         ("request files", lambda: files.readable(case), True),
+        ("gate cost", lambda: gates.cost(case), True),
+        ("gate drift", lambda: gates.drift(case), True),
     ]
     if not place.batch:
         groups += [

@@ -110,6 +110,29 @@ def test_a_drift_gate_of_a_target_needs_drift() -> None:
     assert complaints(text) == ["targets[0].gates.drift: needs `drift`: nothing would measure the share"]
 
 
+def test_a_drift_gate_needs_a_step_to_hold() -> None:
+    gated = edited(("gates:\n", "gates:\n  drift: {max_share: 0.3}\n"), text=with_steps("smoke: {}", "full: {}"))
+    assert complaints(gated) == [
+        "gates.drift: holds nothing, for there is no shadow, canary or check step: add one, or drop the gate"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gate", "why"),
+    [
+        ("drift: {max_share: 0.3}", "the drift of a batch endpoint is not measured"),
+        ("cost: {max_ratio: 1.5}", "a batch deployment has no machines of its own"),
+    ],
+)
+def test_a_batch_target_has_neither_drift_nor_machines(gate: str, why: str) -> None:
+    gated = edited(("gates:\n", f"gates:\n  {gate}\n"), text=with_steps("check: {}", "full: {}"))
+    name = gate.partition(":")[0]
+    assert complaints(at_target(BATCH, gated)) == [
+        f"gates.{name}: {why}: write `{name}: null` under the target's `gates`"
+    ]
+    assert complaints(at_target(f"{BATCH}\ngates: {{{name}: null}}", gated)) == []
+
+
 def test_a_canary_does_not_judge_a_batch_target() -> None:
     batch = at_target(BATCH, with_steps("canary: {traffic_percent: 5}", "full: {}"))
     assert complaints(batch) == [f"steps: {UNJUDGED}"]

@@ -20,6 +20,7 @@ from rollout.decision import (
     StartJob,
 )
 from rollout.endpoint import EndpointSeen
+from rollout.machines import Machines
 from rollout.observation import Observation
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.record import Record
@@ -28,6 +29,9 @@ from tests.rollout.world import HARM, HARM_SAMPLE, SAFE, SAFE_SAMPLE
 
 HEALTHY = ("Succeeded", "Updating", "Scaling")
 A_DAY = timedelta(days=1)
+AFFORDABLE = Machines("small", "large", 1.0, 2.0)
+TOO_DEAR = Machines("small", "large", 1.0, 1_000_000.0)
+"""However many there are of each: nobody has more than twenty, and the policy allows a thousand times the price."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class Decided:
         self.who_only_observes_does_nothing()
         self.nothing_is_made_while_what_it_needs_is_missing_or_unknown()
         self.nothing_that_a_hook_guards_is_entered_without_its_leave()
+        self.nothing_is_made_that_is_too_dear_or_of_an_unknown_price()
 
     def nothing_that_a_hook_guards_is_entered_without_its_leave(self) -> None:
         before, after = self.before, self.after
@@ -107,6 +112,30 @@ class Decided:
         begins = self.before is not None and self.before.phase is Phase.DEPLOYING and self.before.since is None
         if missing and begins and self.before is not None and self.before.kind == "rollout":
             assert not any(isinstance(action, CreateDeployment) for action in self.decision.actions)
+
+    def nothing_is_made_that_is_too_dear_or_of_an_unknown_price(self) -> None:
+        before = self.before
+        if before is None or before.kind != "rollout" or before.batch or self.policy.gates.cost is None:
+            return
+        if any(isinstance(action, CreateDeployment) and action.like for action in self.decision.actions):
+            assert self.machines == AFFORDABLE
+
+    @property
+    def machines(self) -> Machines | None:
+        """What is known of what they cost: by this look, or by the record."""
+        found = self.seen.machines
+        known = self.before.machines if self.before is not None else None
+        return known if found is None or (found.problem and known) else found
+
+    def is_held_back(self) -> bool:
+        """Whether the traffic is another than the baseline's, or the candidate too dear, or nobody knows."""
+        gates, drift = self.policy.gates, self.seen.drift
+        if self.after.batch or (self.before is not None and self.before.kind != "rollout"):
+            return False
+        drifts = gates.drift is not None and (
+            drift is None or drift.share is None or drift.share > gates.drift.max_share
+        )
+        return drifts or (gates.cost is not None and self.machines != AFFORDABLE)
 
     def who_only_observes_does_nothing(self) -> None:
         if self.policy.mode == "observe":
@@ -304,9 +333,9 @@ class Decided:
         if isinstance(step, Smoke):
             return self.seen.smoke is not None and self.seen.smoke.passed
         if isinstance(step, Shadow | Canary):
-            return self.seen.evidence in (SAFE, SAFE_SAMPLE) and lasted >= step.at_least
+            return self.seen.evidence in (SAFE, SAFE_SAMPLE) and lasted >= step.at_least and not self.is_held_back()
         if isinstance(step, Check):
-            return self.seen.evidence in (SAFE, SAFE_SAMPLE)
+            return self.seen.evidence in (SAFE, SAFE_SAMPLE) and not self.is_held_back()
         if isinstance(step, Wait):
             return lasted >= step.at_least
         if isinstance(step, Full):

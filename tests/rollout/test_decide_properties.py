@@ -15,12 +15,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from policy.gates import CostGate, DriftGate, Gates
 from policy.hooks import Moment
-from policy.model import DeploymentSettings, Hook, Load, Policy
+from policy.model import DeploymentSettings, Drift, Export, Hook, Load, Policy
 from policy.steps import Approval, Canary, Check, Full, Retire, Shadow, Step, Then, Wait
 from policy.steps import Smoke as SmokeStep
 from rollout.commands import ACTIONS, Command, refusal
+from rollout.drift_gate import DriftSeen
 from rollout.hooks import START
+from rollout.machines import Machines
 from rollout.observation import AlertItem, CommandItem, Freeze, HookAnswer, Smoke, VersionSeen
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.place import Place
@@ -28,7 +31,7 @@ from rollout.record import Checked, Record
 from rollout.replay import replay
 from rollout.verdict import Evidence
 from tests.rollout.azure import Azure, Loop
-from tests.rollout.outside import Decided
+from tests.rollout.outside import AFFORDABLE, TOO_DEAR, Decided
 from tests.rollout.world import (
     HARM,
     NOW,
@@ -65,6 +68,8 @@ NIGHTLY = policy_of(
 LONGEST_WAITS = 11 * DAY
 """What the waits of a rollout may last beyond the longest stays of its steps and `failed.keep` (decision 0004)."""
 
+UNPRICED = Machines("small", "large", problem="the price list does not answer")
+GATES = (Gates(), Gates(drift=DriftGate(max_share=0.3)), Gates(cost=CostGate(max_ratio=1000)))
 LOADS = st.sampled_from([None, Load(requests=({"data": [1]},), per_minute=60)])
 
 
@@ -98,8 +103,11 @@ def hooks_before(moments: tuple[Moment, ...]) -> tuple[Hook, ...]:
 
 
 policies = st.builds(
-    lambda steps, count, adopt, newer, foreign, keep, windows, before: POLICY.model_copy(
+    lambda steps, gates, count, adopt, newer, foreign, keep, windows, before: POLICY.model_copy(
         update={
+            "gates": gates,
+            "drift": Drift(),
+            "export": Export(),
             "steps": steps,
             "freeze": windows,
             "keep": keep,
@@ -111,6 +119,7 @@ policies = st.builds(
         }
     ),
     step_lists(),
+    st.sampled_from(GATES),
     st.sampled_from([None, None, 1, 4]),
     st.booleans(),
     st.sampled_from(["supersede", "queue", "ignore"]),
@@ -157,6 +166,8 @@ class Rollouts(RuleBasedStateMachine):
         self.board: bool | None = True
         """Whether it gives leave; None: it does not answer."""
         self.checks: Checked | None = Checked(NOW)
+        self.share: float | None = 0.0
+        self.machines: Machines | None = AFFORDABLE
         self.passes: set[tuple[int, int]] = set()
         """(rollout, step) that an alert or a person let pass."""
         if head_start:
@@ -254,6 +265,14 @@ class Rollouts(RuleBasedStateMachine):
     def what_a_start_needs_turns_out(self, found: Checked | None) -> None:
         self.checks = found
 
+    @rule(share=st.sampled_from([0.0, 0.3, 0.4, 1.0, None]))
+    def the_traffic_drifts(self, share: float | None) -> None:
+        self.share = share
+
+    @rule(machines=st.sampled_from([AFFORDABLE, TOO_DEAR, UNPRICED, None]))
+    def prices_turn_out(self, machines: Machines | None) -> None:
+        self.machines = machines
+
     @rule(mode=st.sampled_from(["act", "observe"]))
     def the_policys_mode_changes(self, mode: str) -> None:
         """In flight only what was begun in `observe` follows the policy in force."""
@@ -289,6 +308,7 @@ class Rollouts(RuleBasedStateMachine):
         self.loop.azure.deploy()
         self.loop.azure.no_quota = self.loop.azure.locked = False
         self.checks = Checked(NOW)
+        self.share, self.machines = 0.0, AFFORDABLE
         self.quality = quality
         for one in commands:
             if refusal(self.loop.record, Command(one.action, "id", "reason")) is None:
@@ -304,6 +324,8 @@ class Rollouts(RuleBasedStateMachine):
             seen["versions"] = versions(*self.known, eligible=eligible)
         if record is not None and not record.terminal:
             seen |= self.tried(record)
+            seen["drift"] = DriftSeen(self.loop.now + after, self.share) if self.share is not None else None
+            seen["machines"] = self.machines
         seen["checks"] = self.checks
         seen["freezes"] = None if self.blind_to_freezes else tuple(self.freezes)
         self.blind_to_freezes = False
