@@ -59,5 +59,6 @@ def _about_keys(policy: Policy) -> Iterator[tuple[Path, str]]:
     if policy.keep and not retires:
         yield ("keep",), "has no effect without a retire step: nothing is ever deleted"
     retrains = policy.retrain is not None and "drift" in policy.retrain.after
-    if policy.gates.drift is not None and retrains and policy.drift is not None and policy.drift.baseline is None:
+    moves = policy.drift is None or policy.drift.baseline is not None
+    if policy.gates.counting.drift is not None and retrains and not moves:
         yield ("gates", "drift"), _NEVER_CURED

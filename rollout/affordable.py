@@ -22,7 +22,7 @@ MEND = "choose other machines in `deployment`, or raise gates.cost.max_ratio, an
 def unaffordable(look: Look, record: Record) -> Decision | None:
     """What follows when the candidate of this record is too dear, or nobody knows; None: it may be made."""
     finding = cost_finding(look.policy, record, machines_of(record, look.seen))
-    if finding is None or finding.outcome is Outcome.SAFE:
+    if finding is None or finding.outcome is Outcome.SAFE or finding.gate in look.policy.gates.dry_run:
         return None
     if is_too_dear(finding) and look.policy.mode == "act":
         return go_back(look, f"{finding.gate}: {finding.text}; {MEND}", Phase.FAILED)

@@ -15,7 +15,7 @@ from rollout.capacity import with_refusal, with_size
 from rollout.decision import Decision
 from rollout.foreign import with_split
 from rollout.frozen import with_freeze
-from rollout.holding_gates import held_by, joined, with_machines
+from rollout.holding_gates import held_by, with_machines
 from rollout.idle import decide_idle
 from rollout.judge import judge
 from rollout.look import Look
@@ -31,7 +31,7 @@ from rollout.sample import with_jobs
 from rollout.steps import BLIND_WITHIN, forward
 from rollout.traffic import nowhere_back, wanted
 from rollout.unproven import with_checks
-from rollout.verdict import Outcome, Verdict
+from rollout.verdict import Outcome, Verdict, weighed
 
 STEP_HOLDS = (Phase.TESTING, Phase.SHADOW, Phase.CANARY, Phase.WAITING, Phase.CHECKING, Phase.FULL)
 """Phases that `advance` can pass. Never an approval."""
@@ -130,7 +130,8 @@ def _verdict(look: Look) -> Verdict | None:
         return judge_batch(look.policy.gates, look.seen.evidence)
     _, mirror = wanted(look.policy, look.record)
     verdict = judge(look.policy.gates, look.seen.evidence, shadow=bool(mirror))
-    return joined(verdict, held_by(look.policy, look.record, look.seen, look.now))
+    held = held_by(look.policy, look.record, look.seen, look.now)
+    return weighed((*verdict.findings, *held), look.policy.gates.dry_run)
 
 
 def _measured(look: Look, verdict: Verdict | None) -> Record:

@@ -16,7 +16,7 @@ from rollout.machines import Machines
 from rollout.observation import Observation
 from rollout.phases import Phase
 from rollout.record import Record
-from rollout.verdict import Finding, Outcome, Verdict
+from rollout.verdict import Finding
 
 ASKED = frozenset({Phase.SHADOW, Phase.CANARY, Phase.AWAITING_APPROVAL, Phase.WAITING, Phase.CHECKING})
 """Phases with a share of the traffic, and more of it to come."""
@@ -39,10 +39,3 @@ def held_by(policy: Policy, record: Record, seen: Observation, now: datetime) ->
         return ()
     found = (drift_finding(policy, seen.drift, now), cost_finding(policy, record, machines_of(record, seen)))
     return tuple(one for one in found if one is not None)
-
-
-def joined(verdict: Verdict, findings: tuple[Finding, ...]) -> Verdict:
-    """The verdict of the requests with these findings: one that is not safe takes safety away, and none makes harm."""
-    held = any(one.outcome is not Outcome.SAFE for one in findings)
-    outcome = Outcome.UNKNOWN if held and verdict.outcome is Outcome.SAFE else verdict.outcome
-    return replace(verdict, outcome=outcome, findings=(*verdict.findings, *findings))

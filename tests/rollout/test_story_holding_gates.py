@@ -179,6 +179,21 @@ def test_an_observed_rollout_tells_that_it_would_cost_too_much() -> None:
     assert (loop.phase(), loop.record.reasons[0][:5]) == (Phase.DEPLOYING, "cost:")
 
 
+def test_a_gate_that_runs_dry_is_told_and_holds_nothing() -> None:
+    dry = Gates(drift=DriftGate(max_share=0.3), cost=CostGate(max_ratio=1.5), dry_run=("drift", "cost"))
+    loop = deployed(live_under(DRIFT_GATED.model_copy(update={"gates": dry})))
+    loop.look(smoke=WELL)
+    loop.until_read_back()
+    loop.look(HOUR / 2, evidence=SAFE, drift=drifted(0.5, loop.now), machines=DEARER)
+    assert loop.record is not None
+    told = {one.gate: one for one in loop.record.evidence}
+    assert told["drift"].text.startswith("dry run: 10 of 20 features (50%) drifted")
+    assert told["cost"].text.startswith("dry run: with all of the traffic 1 x Standard_F4s_v2")
+
+    loop.look(HOUR, evidence=SAFE, drift=drifted(0.5, loop.now))
+    assert loop.phase() is Phase.CANARY
+
+
 def test_a_first_version_has_nothing_to_be_compared_with() -> None:
     loop = registered(Loop(Azure(), COST_GATED), V2)
     loop.look()
