@@ -324,7 +324,9 @@ class Decided:
                 continue  # a batch endpoint has no traffic to share
             assert after.live is None or after.kind == "rollback", "only a first version leaves steps out"
             assert not isinstance(self.policy.steps[index], Smoke | Full)
-        assert self.passed or before.step < 0 or self.has_what_it_waits_for(self.policy.steps[before.step])
+        step = self.policy.steps[before.step]
+        told = (step, before, after, self.seen)
+        assert self.passed or before.step < 0 or self.has_what_it_waits_for(step), told
 
     def has_what_it_waits_for(self, step: Step) -> bool:
         """Whether the step may be left without anybody having said so."""
