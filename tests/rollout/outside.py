@@ -267,7 +267,10 @@ class Decided:
         mirrored = self.shown.mirror in (before.mirror, before.asked[1] if before.asked else None, {})
         if self.seen.endpoint is not None and (self.shown.traffic not in known or not mirrored):
             assert not self.writes or self.after.phase is Phase.ROLLING_BACK
-            assert self.after.terminal or self.after.phase in (before.phase, Phase.ROLLING_BACK)
+            stayed = self.after.terminal or self.after.phase in (before.phase, Phase.ROLLING_BACK)
+            # A person's word is heard, and waits for the hold as well.
+            said = self.after.phase is Phase.FULL and any(one.action == "promote" for one in self.seen.commands)
+            assert stayed or said, (known, before, self.after)
 
     def goal(self, record: Record) -> dict[str, int]:
         """The live split that the record's step wants."""
@@ -317,6 +320,10 @@ class Decided:
             return
         if before.phase is Phase.DEPLOYING and after.phase is Phase.DONE:
             assert self.shown.traffic == {before.candidate: 100}, "only what is live already is done at once"
+            return
+        if after.phase is Phase.DONE and after.wish is not None:
+            # Harm, and what it would go back to is gone or going: it ends, so that the slow way back begins.
+            assert not (before.live and self.healthy(before.live))
             return
         end = after.step if after.phase is not Phase.DONE else len(self.policy.steps)
         for index in range(before.step + 1, end):

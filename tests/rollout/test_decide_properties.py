@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, settings
+from hypothesis import Phase as Examples
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -428,6 +429,7 @@ TestRollouts = Rollouts.TestCase
 TestRollouts.settings = settings(
     max_examples=300,
     stateful_step_count=30,
+    phases=[Examples.explicit, Examples.generate],  # to make a failure smaller takes minutes
     derandomize=True,
     deadline=None,
     database=None,
