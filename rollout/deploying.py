@@ -74,16 +74,15 @@ def _start(look: Look) -> Decision | Enter:
     held = unproven(look)
     if held is not None:
         return held
+    dear = unaffordable(look, _with_live(look, live, endpoint))
+    if dear is not None:
+        return dear
     if candidate is None:
         leave = before_start(look)
         if isinstance(leave, Decision):
             return leave
         look = leave
-    record = replace(look.record, live=live, since=look.now, autoscaled=bool(look.seen.autoscaled))
-    record = with_size(_with_served(record, endpoint), endpoint)
-    dear = unaffordable(look, record)
-    if dear is not None:
-        return dear
+    record = _with_live(look, live, endpoint)
     if candidate is not None:
         return deploying(replace(look, record=record))
     if look.record.since is None:
@@ -91,6 +90,12 @@ def _start(look: Look) -> Decision | Enter:
     staying = replace(look, record=record).stay(f"creating deployment {record.candidate}").record
     instances = first_size(look.policy, record)
     return Decision(staying, (CreateDeployment(record.candidate, record.model_id, live, instances),))
+
+
+def _with_live(look: Look, live: str | None, endpoint: EndpointSeen) -> Record:
+    """The record with what is live as the rollout begins."""
+    record = replace(look.record, live=live, since=look.now, autoscaled=bool(look.seen.autoscaled))
+    return with_size(_with_served(record, endpoint), endpoint)
 
 
 def _with_served(record: Record, endpoint: EndpointSeen) -> Record:

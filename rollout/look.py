@@ -89,6 +89,18 @@ class Look:
             return f"deployment {candidate.name} is {candidate.state} {candidate.failure}".rstrip()
         return None
 
+    @property
+    def ailing_live(self) -> str:
+        """What is wrong with the live deployment while it serves clients, or nothing.
+
+        It keeps its share: the candidate gets none without evidence, and evidence against a sick live is none.
+        """
+        endpoint, live = self.seen.endpoint, self.record.live
+        one = endpoint.deployments.get(live or "") if endpoint is not None else None
+        if endpoint is None or one is None or one.healthy or not endpoint.traffic.get(one.name):
+            return ""
+        return f"live deployment {one.name} is {one.state} with {endpoint.traffic[one.name]} % of the traffic: mend it"
+
     def stay(self, *reasons: str, flags: frozenset[Flag] = frozenset(), after: timedelta | None = None) -> Decision:
         """Remain in the phase with these reasons, and look again after the pace (or `after`)."""
         kept = self.record.flags & {Flag.PAUSED}
@@ -99,7 +111,7 @@ class Look:
         record = replace(
             self.record,
             flags=kept | flags,
-            reasons=tuple(reason for reason in reasons if reason),
+            reasons=tuple(reason for reason in (*reasons, self.ailing_live) if reason),
             next_look=self.now + (after or self.pace),
         )
         return Decision(record)

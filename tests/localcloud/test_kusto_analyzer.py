@@ -43,6 +43,11 @@ VALUES: dict[str, Value] = {
     "live": "blue",
     "candidate": "green",
     "tolerance": 0.1,
+    "base_ms": 0.0,
+    "harm_ratio": 1.1,
+    "safe_ratio": 1.2,
+    "floor_ms": 20.0,
+    "block": timedelta(minutes=1),
     "model": "credit-card-default",
 }
 """What the product binds in front of its queries, by the names in their `// Values:` lines."""

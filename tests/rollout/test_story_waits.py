@@ -304,3 +304,11 @@ def test_a_deletion_that_is_refused_after_the_end_is_tried_ever_more_seldom() ->
         assert next_look is not None
         paces.append(next_look - NOW)
     assert paces == [timedelta(seconds=30), timedelta(minutes=12), HOUR]
+
+
+def test_a_live_deployment_that_ails_while_it_serves_is_told() -> None:
+    for phase in (Phase.SHADOW, Phase.CANARY, Phase.AWAITING_APPROVAL):
+        decision = decided(standing(phase), world_of(phase, old="Failed"), evidence=UNKNOWN)
+
+        assert decision.record.phase is phase
+        assert decision.record.reasons[-1].startswith(f"live deployment {OLD} is Failed with ")
