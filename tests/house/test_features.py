@@ -45,11 +45,11 @@ def test_every_feature_and_every_lesson_has_its_row_once_and_in_order() -> None:
     assert tuple(cells[0] for cells in rows()) == NUMBERS
 
 
-def test_a_feature_is_ours_or_partly_or_not_and_says_how_or_why() -> None:
+def test_a_feature_is_ours_or_does_not_apply_and_says_how_or_why() -> None:
     for number, _, ours, how, proof in (cells for cells in rows() if not cells[0].startswith("B")):
-        assert ours in ("yes", "partly", "no", "does not apply"), number
+        assert ours in ("yes", "does not apply"), number
         assert how, f"{number} says neither how nor why not"
-        assert proof or ours in ("no", "does not apply"), f"{number} names no test"
+        assert proof or ours == "does not apply", f"{number} names no test"
 
 
 def test_every_lesson_names_the_test_that_guards_us() -> None:
