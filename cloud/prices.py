@@ -35,7 +35,7 @@ class Prices:
         Permanent when the list has none, or several of which nobody could tell which is meant.
         """
         wanted = (
-            f"serviceName eq 'Virtual Machines' and armSkuName eq '{size}' and armRegionName eq '{region}'"
+            f"serviceName eq 'Virtual Machines' and armSkuName eq {_text(size)} and armRegionName eq {_text(region)}"
             " and priceType eq 'Consumption'"
         )
         now = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -68,6 +68,11 @@ class Prices:
         except requests.RequestException as error:
             raise Temporary(f"{what}: {self.url} does not answer: {type(error).__name__}") from error
         return found
+
+
+def _text(value: str) -> str:
+    """A value in a filter: OData doubles the quotes within one."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _is_plain(item: dict[str, Any]) -> bool:

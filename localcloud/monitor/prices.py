@@ -17,7 +17,7 @@ from aiohttp import web
 from localcloud.seams import AzureError, Json
 
 _FILE = Path(__file__).with_name("prices.json")
-_CONDITION = re.compile(r"(\w+)\s+eq\s+'([^']*)'")
+_CONDITION = re.compile(r"(\w+)\s+eq\s+'((?:[^']|'')*)'")
 _PAGE = 100
 _SPELLING = {"priceType": "type"}
 """Names that the filter has and the items do not."""
@@ -44,7 +44,7 @@ async def get(request: web.Request) -> web.Response:
     text = request.query.get("$filter", "")
     if re.sub(r"\band\b|\s", "", _CONDITION.sub("", text)):
         raise AzureError(400, "BadRequest", f"Invalid OData parameters supplied: {text}")
-    wanted = [(_SPELLING.get(name, name), value) for name, value in _CONDITION.findall(text)]
+    wanted = [(_SPELLING.get(name, name), value.replace("''", "'")) for name, value in _CONDITION.findall(text)]
     if unknown := [name for name, _ in wanted if name not in items()[0]]:
         raise AzureError(400, "BadRequest", f"Invalid OData parameters supplied: no property {unknown[0]}")
     found = [item for item in items() if all(item[name] == value for name, value in wanted)]

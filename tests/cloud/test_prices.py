@@ -81,6 +81,14 @@ def test_the_service_is_asked_for_the_size_and_the_region_without_a_token(wire: 
     assert "authorization" not in wire.headers[0]
 
 
+def test_a_quote_in_a_size_stays_within_the_size(wire: Wire) -> None:
+    wire.reply = listing(item(0.226))
+    Prices(wire.url).hourly("D2' or armSkuName eq 'D64", "westeurope", NOW)
+
+    (asked_for,) = parse_qs(urlsplit(wire.asked[0]).query)["$filter"]
+    assert "armSkuName eq 'D2'' or armSkuName eq ''D64' and armRegionName" in asked_for
+
+
 def test_further_pages_are_read_of_the_same_service_only_and_not_for_ever(wire: Wire) -> None:
     wire.reply = listing(item(0.226), following=f"{wire.url}/api/retail/prices?$skip=100")
     assert asked(wire) == 0.226
