@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from localcloud import certificates
+from tests.web_server import Handler, certified, serving
 
 
 @dataclass
@@ -39,7 +37,7 @@ def sitting(folder: Path) -> Iterator[Board]:
     """A board that sits; `folder` has the authority of its certificate."""
     board, over = Board(), threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Asked(Handler):
         def do_POST(self) -> None:
             board.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             board.tokens.append(self.headers["Authorization"])
@@ -62,27 +60,9 @@ def sitting(folder: Path) -> Iterator[Board]:
             except OSError as error:
                 board.ended.append(type(error).__name__)
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """An asker that no longer waits closes its connection."""
-
-    certificate, key = certificates.issue(folder, "localhost", "127.0.0.1")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    server = Server(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    board.url = f"https://localhost:{server.server_port}/leave"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield board
-    finally:
-        over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serving(Asked, certified(folder)) as address:
+        board.url = f"{address}/leave"
+        try:
+            yield board
+        finally:
+            over.set()

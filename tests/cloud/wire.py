@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import trustme
+
+from tests import web_server
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def serving(folder: Path, monkeypatch_env: dict[str, str]) -> Iterator[Wire]:
     monkeypatch_env["REQUESTS_CA_BUNDLE"] = str(folder / "ca.pem")
     wire = Wire("")
 
-    class Handler(BaseHTTPRequestHandler):
+    class Scripted(web_server.Handler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -56,20 +56,7 @@ def serving(folder: Path, monkeypatch_env: dict[str, str]) -> Iterator[Wire]:
 
         do_GET = do_POST
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    wire.url = f"https://localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with web_server.serving(Scripted, context) as wire.url:
         yield wire
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.web_server import Handler, serving
 
 
 @dataclass
@@ -29,21 +29,13 @@ def running_webhook() -> Iterator[Webhook]:
     """One webhook, up for the time of the block."""
     found = Webhook()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Posted(Handler):
         def do_POST(self) -> None:
             found.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(found.statuses.pop(0) if found.statuses else 202)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_address[1]}/api/alerts?code=key"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Posted) as address:
+        found.url = f"{address}/api/alerts?code=key"
+        yield found

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.web_server import Handler, serving
 
 
 class Hook:
     """Agrees to every handshake; answers deliveries with the scripted statuses, then with 200."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/hook"
+    def __init__(self) -> None:
+        self.url = ""
         self.deliveries: list[list[dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
@@ -31,7 +31,7 @@ class Hook:
 def running_hook() -> Iterator[Hook]:
     """One webhook, up for the time of the block."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Posted(Handler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.headers["aeg-event-type"] == "SubscriptionValidation":
@@ -54,16 +54,7 @@ def running_hook() -> Iterator[Hook]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook = Hook(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    hook = Hook()
+    with serving(Posted) as address:
+        hook.url = f"{address}/hook"
         yield hook
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

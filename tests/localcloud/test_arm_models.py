@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from azure.ai.ml import MLClient
@@ -13,6 +11,8 @@ from azure.ai.ml.entities import Data, Model
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from tests.localcloud.arm_cloud import ArmCloud, new_name, until
+from tests.localcloud.hook import running_hook
+from tests.web_server import Handler, serving
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +26,14 @@ def model_url(arm: ArmCloud) -> Iterator[str]:
     """A web server outside of Azure that has a model file."""
     data = (arm.model_folder() / "model.joblib").read_bytes()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Site(Handler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://localhost:{server.server_port}/files/model.joblib"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Site) as address:
+        yield f"{address}/files/model.joblib"
 
 
 def test_a_local_folder_is_uploaded_and_registered_with_the_next_version(arm: ArmCloud) -> None:
@@ -156,45 +148,24 @@ def test_a_workspace_model_is_shared_to_the_registry(arm: ArmCloud, registry: ML
 
 def test_the_first_registration_of_a_workspace_model_is_announced_once_and_a_tag_never(arm: ArmCloud) -> None:
     topic = f"{arm.workspace_id}/providers/Microsoft.EventGrid/eventSubscriptions/{new_name('sub')}"
-    seen: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            import json
-
-            events = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            code = events[0].get("data", {}).get("validationCode")
-            seen.extend(event["subject"] for event in events if not code)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps({"validationResponse": code}).encode() if code else b"{}")
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        destination = {
-            "endpointType": "WebHook",
-            "properties": {"endpointUrl": f"http://localhost:{server.server_port}/"},
-        }
+    with running_hook() as hook:
+        destination = {"endpointType": "WebHook", "properties": {"endpointUrl": hook.url}}
         subscription = {"properties": {"destination": destination, "eventDeliverySchema": "EventGridSchema"}}
         until(lambda: arm.call("PUT", topic, subscription).ok or None)
-        name = new_name("model")
-        model = arm.model(name, "1")
-        model.tags = {"changed": "later"}
-        arm.ml.models.create_or_update(model)
-        arm.registry().models.create_or_update(Model(name=name, version="8", path=str(arm.model_folder())))
-        arm.model(name, "2")
+        try:
+            name = new_name("model")
+            model = arm.model(name, "1")
+            model.tags = {"changed": "later"}
+            arm.ml.models.create_or_update(model)
+            arm.registry().models.create_or_update(Model(name=name, version="8", path=str(arm.model_folder())))
+            arm.model(name, "2")
 
-        until(lambda: f"models/{name}:2" in seen or None)
+            def told() -> list[str]:
+                subjects = [event["subject"] for delivery in hook.deliveries for event in delivery]
+                return [one for one in subjects if name in one]
 
-        assert [one for one in seen if name in one] == [f"models/{name}:1", f"models/{name}:2"]
-    finally:
-        arm.call("DELETE", topic)
-        server.shutdown()
-        thread.join()
-        server.server_close()
+            until(lambda: f"models/{name}:2" in told() or None)
+
+            assert told() == [f"models/{name}:1", f"models/{name}:2"]
+        finally:
+            arm.call("DELETE", topic)

@@ -7,10 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -20,6 +17,7 @@ from rollout.commands import ACTIONS
 from tests.loop.policies import FULL, RETIRE
 from tests.loop.site import TARGET, Site
 from tests.loop.world import World
+from tests.web_server import Handler, serving
 
 SECRET = "a-key-that-nobody-may-see"
 Output = pytest.CaptureFixture[str]
@@ -154,7 +152,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, l
     """Something that is not the app: its address, and the paths that it was asked for."""
     asked = list[str]()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answering(Handler):
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(status)
@@ -165,18 +163,8 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, l
 
         do_POST = do_GET
 
-        def log_message(self, *_: Any) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("localhost", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://localhost:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Answering) as address:
+        yield address, asked
 
 
 def test_a_redirect_is_told_and_not_followed(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from demo.stack import read_env
 from demo.timeline import Timeline, bar
 from demo.watch import Now, Rollout, StoryFailed, Watch
 from policy.load import load as load_policy
+from tests.web_server import Handler, serving
 
 # Clients
 
@@ -30,7 +30,7 @@ def endpoint(reply: Callable[[int], tuple[int, dict[str, str], bytes]]) -> Itera
     """A scoring address whose n-th request is answered by reply(n)."""
     counter = iter(range(1_000_000))
 
-    class Handler(BaseHTTPRequestHandler):
+    class Scoring(Handler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -46,18 +46,8 @@ def endpoint(reply: Callable[[int], tuple[int, dict[str, str], bytes]]) -> Itera
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002 - the base class's name
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/credit-default/score"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Scoring) as address:
+        yield f"{address}/credit-default/score"
 
 
 def send(reply: Callable[[int], tuple[int, dict[str, str], bytes]], *, at_least: int) -> LiveTraffic:

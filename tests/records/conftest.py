@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +17,11 @@ from azure.storage.queue import QueueClient
 from cloud.blobs import Blobs
 from cloud.identity import credential
 from cloud.queues import Queues
-from localcloud import certificates
 from localcloud.settings import Settings
 from rollout.sinks import Sink
 from rollout.store import Store
 from tests.analysis_cloud import AnalysisCloud, running
+from tests.web_server import Handler, certified, serving
 
 
 @dataclass
@@ -98,7 +95,7 @@ def receiving(folder: Path) -> Iterator[Receiver]:
     """A receiver behind TLS, with a certificate of the folder's authority."""
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Posted(Handler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -113,24 +110,8 @@ def receiving(folder: Path) -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    certificate, key = certificates.issue(folder, "localhost", "127.0.0.1")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    receiver.url = f"https://localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(Posted, certified(folder)) as receiver.url:
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 @pytest.fixture
