@@ -73,6 +73,11 @@ class Inbox:
         """The model that the newest registration speaks of."""
         return next((str(it["model"]) for _, it in reversed(self.items) if it["kind"] == "registered"), None)
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What the items ask for, in words; those that only tell something ask for nothing."""
+        return tuple(text for _, item in self.items if (text := _asks(item)))
+
     def without_versions(self) -> Inbox:
         """What can be done while the versions could not be listed; the rest stays unread."""
         return replace(self, items=tuple(one for one in self.items if not lists_versions(one[1])))
@@ -94,6 +99,16 @@ def _told(item: Item) -> str:
     if item["kind"] == "notice":
         return str(item["text"])
     return f"refused: {item['action']} by {item['who']} ({item['reason']}): {item['refused']}"
+
+
+def _asks(item: Item) -> str:
+    if item["kind"] == "registered":
+        return f"version {item['version']} was registered" if "version" in item else f"{item['model']} has changed"
+    if item["kind"] == "alert" and item["action"] not in ("ignore", "retrain"):
+        return f"{item['rule']} {'fired' if item['fired'] else 'resolved'}: {item['action']}"
+    if item["kind"] == "command" and item["refused"] is None:
+        return f"{item['action']} by {item['who']}: {item['reason']}"
+    return ""
 
 
 def lists_versions(item: Item) -> bool:

@@ -19,6 +19,7 @@ from rollout import alerts, commands, events
 from rollout.bad_input import BadInput
 from rollout.codec import stamp
 from rollout.context import DRIFT_WORK, ROLLOUT_WORK, Context
+from rollout.inbox import read_inbox
 from rollout.place import Place, place_of
 from rollout.reconcile import acting, find, look
 from rollout.record import Record
@@ -214,11 +215,16 @@ def all_records(context: Context) -> list[Record]:
 
 
 def one_record(context: Context, policy: str, target: str, endpoint: str) -> Answer:
-    """One endpoint's rollout, with its history."""
+    """One endpoint's rollout, with its history, and what was asked for that no look has taken in yet."""
     kept = context.store.load(policy, target, endpoint.lower())
-    if kept is None:
-        return Answer(404, {"error": f"there never was a rollout at {policy}/{target}/{endpoint}"})
-    return Answer(200, detail(kept.record) | {"earlier": context.store.earlier(kept.record, EARLIER)})
+    place = _place(context, policy, target, endpoint)
+    record = kept.record if kept is not None else None
+    unread = list(read_inbox(context.store, place, record).asked) if place is not None else []
+    if record is None:
+        return Answer(404, {"error": f"there never was a rollout at {policy}/{target}/{endpoint}", "unread": unread})
+    if record.wish is not None:
+        unread.append(record.wish.cause)
+    return Answer(200, detail(record, unread) | {"earlier": context.store.earlier(record, EARLIER)})
 
 
 def unmatched(context: Context) -> list[dict[str, Any]]:

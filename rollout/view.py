@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from policy.load import load
@@ -29,11 +30,12 @@ def summary(record: Record) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def detail(record: Record) -> dict[str, Any]:
-    """One rollout, with its history."""
+def detail(record: Record, unread: Sequence[str] = ()) -> dict[str, Any]:
+    """One rollout, with its history, and what was asked for that no look has taken in yet."""
     full = to_json(record)
     told = summary(record) | {key: full[key] for key in ("history", "number", "holds", "leftovers", "model_id")}
-    return told | {"basis": shown(record.basis) if record.basis is not None and record.evidence else None}
+    basis = shown(record.basis) if record.basis is not None and record.evidence else None
+    return told | {"basis": basis, "unread": list(unread)}
 
 
 def _step_name(record: Record) -> str | None:

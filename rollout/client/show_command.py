@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from rollout.client.app import App, NoAnswer
+from rollout.client.app import App, NoAnswer, Reply
 from rollout.client.known import unknown
 from rollout.client.options import DONE, NAMES, REFUSED, add_app, add_place
 from rollout.client.screen import Screen
@@ -46,6 +46,10 @@ def _seconds(text: str) -> float:
 def _run(app: App, arguments: argparse.Namespace, shell: Shell) -> int:
     names = tuple(getattr(arguments, name) for name in NAMES)
     reply = app.call("GET", ("rollouts", *names))
+    while arguments.watch and reply.status == 404 and (asked := _asked(reply)):
+        print(f"not begun yet: {printable(asked)}", flush=True)
+        shell.wait(arguments.every)
+        reply = app.call("GET", ("rollouts", *names))
     if reply.status != 200:
         told = unknown(app, reply, " ".join(names)) if reply.status == 404 else printable(reply.error)
         print(told, file=sys.stderr)
@@ -57,12 +61,23 @@ def _run(app: App, arguments: argparse.Namespace, shell: Shell) -> int:
     return _watched(app, reply.body, arguments.every, shell) if arguments.watch else DONE
 
 
+def _asked(reply: Reply) -> str:
+    """What was asked for where there never was a rollout, and no look has taken in yet."""
+    return "; ".join(reply.body.get("unread", ())) if isinstance(reply.body, dict) else ""
+
+
+def _is_over(rollout: Mapping[str, Any]) -> bool:
+    """Whether it has ended and nothing was asked for that may begin another."""
+    return rollout["phase"] in TERMINAL and not rollout["unread"]
+
+
 def _watched(app: App, rollout: Mapping[str, Any], every: float, shell: Shell) -> int:
     """Each new line of the history, and where it stands, until the rollout is over."""
     screen, told = Screen(sys.stdout), {_key(entry) for entry in rollout["history"]}
     print()
-    while rollout["phase"] not in TERMINAL:
-        screen.status(progress(rollout, shell.clock()), changed=f"{rollout['phase']} {rollout['step']}")
+    while not _is_over(rollout):
+        changed = f"{rollout['phase']} {rollout['step']} {rollout['unread']}"
+        screen.status(progress(rollout, shell.clock()), changed=changed)
         shell.wait(every)
         try:
             reply = app.call("GET", ("rollouts", *(rollout[name] for name in NAMES)))

@@ -50,6 +50,7 @@ def page(one: Json, now: datetime) -> list[str]:
         ["next look", when(one["next_look"], now)],
         *([("why" if not at else ""), text] for at, text in enumerate(one["reasons"])),
         *([("waits for" if not at else ""), text] for at, text in enumerate(waits(one))),
+        *([("asked for" if not at else ""), f"{text} (not looked at yet)"] for at, text in enumerate(one["unread"])),
     ]
     return [printable(head), *columns(rows, indent="  "), *_evidence(one), *_history(one)]
 
@@ -97,6 +98,8 @@ def history(entries: Sequence[Json]) -> list[str]:
 
 def progress(one: Json, now: datetime) -> str:
     """A rollout in one line, for those who watch it."""
+    if one["unread"]:
+        return printable(f"asked for, not looked at yet: {'; '.join(one['unread'])}")
     evidence = one["evidence"]
     safe = sum(found["outcome"] == "safe" for found in evidence)
     judged = (

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-
-from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobLeaseClient
+from collections.abc import Callable
 
 from tests.loop import stories
 from tests.loop.alerts import Json, log_alert, metric_alert, resolved
 from tests.loop.policies import FULL, LONG_CANARY, RETIRE, ROLL_BACK_ON_ANY, SLOW_CANARY
 from tests.loop.site import Site
 from tests.loop.stories import Story, Told
-from tests.loop.waiting import wait_until
 from tests.loop.world import World, together
 
 WEBHOOK_SECONDS = 10.0
@@ -29,21 +24,6 @@ def in_canary(world: World, count: int) -> list[Site]:
     for site in sites:
         site.wait_for_split({"1": 50, "2": 50})
     return sites
-
-
-@contextmanager
-def somebody_looks(world: World, site: Site, *, seconds: int) -> Iterator[None]:
-    """Hold the site's lease as a look that died with it would: it is not given back, it runs out."""
-    lease = BlobLeaseClient(world.blobs.get_blob_client("locks", world.lock_of(site)))
-
-    def acquired() -> bool:
-        with suppress(HttpResponseError):  # a look is going on; it is over soon
-            lease.acquire(seconds)
-            return True
-        return False
-
-    wait_until(acquired, seconds=20, told=lambda: "the endpoint is always looked at", every=0.02)
-    yield
 
 
 def only_held(rollout: Json) -> bool:
@@ -124,12 +104,12 @@ def an_alert_that_names_no_endpoint_of_a_policy_is_stored_and_shown(world: World
 
 def an_alert_during_another_look_is_answered_in_time_and_acted_on_when_that_look_is_over(world: World) -> None:
     [site] = in_canary(world, 1)
-    with somebody_looks(world, site, seconds=15):
-        asked = time.monotonic()
-        reply = world.alert(metric_alert(site.endpoint_id))
-        assert time.monotonic() - asked < WEBHOOK_SECONDS + 3  # it waits for the lease for as long as it may
-        assert reply.status_code == 202
-        assert site.split() == ({"1": 50, "2": 50}, {})
+    world.take_lease(site, seconds=15)  # never given back, as when the look dies
+    asked = time.monotonic()
+    reply = world.alert(metric_alert(site.endpoint_id))
+    assert time.monotonic() - asked < WEBHOOK_SECONDS + 3  # it waits for the lease for as long as it may
+    assert reply.status_code == 202
+    assert site.split() == ({"1": 50, "2": 50}, {})
     site.wait_for("rolled_back", version="2")
     assert site.split() == ({"1": 100}, {})
 

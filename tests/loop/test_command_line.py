@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import pytest
 from rollout.__main__ import main
 from rollout.client.ask_command import HELP
 from rollout.commands import ACTIONS
-from tests.loop.policies import FULL, RETIRE
+from tests.loop.policies import CANARY, FULL, RETIRE
 from tests.loop.site import TARGET, Site
+from tests.loop.waiting import wait_until
 from tests.loop.world import World
 from tests.web_server import Handler, serving
 
@@ -96,6 +98,29 @@ def test_a_rollout_is_approved_and_watched_from_a_shell_until_it_is_done(
     assert not clients.failures
     assert "approve by holder of the function key: looks good" in told
     assert told.splitlines()[-1].startswith("done: ")
+
+
+def test_who_starts_and_watches_sees_the_new_rollout_and_not_the_one_before(
+    world: World, site: Site, capsys: Output
+) -> None:
+    own, said = world.live_site(steps=(CANARY, FULL)), list[str]()
+    order = ("show", *place(own), "--watch", "--every", "0.1")
+
+    def told() -> str:
+        said.append(capsys.readouterr().out)
+        return "".join(said)
+
+    with own.clients(), ThreadPoolExecutor(1) as pool:
+        own.register("2")
+        own.wait_for("done", version="2")
+        lease = world.take_lease(own, seconds=60)
+        run(capsys, "start", *place(own), "--model-version", "1", "--reason", "again")
+        watching = pool.submit(main, order)
+        wait_until(lambda: "start by holder of the function key: again" in told(), seconds=20, told=told)
+        assert not watching.done()
+        lease.release()
+        status = watching.result(60)
+    assert (status, "done: version 1 has all live traffic" in told()) == (0, True), told()
 
 
 def test_a_name_that_the_app_does_not_know_is_answered_with_those_it_knows(

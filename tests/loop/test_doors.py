@@ -25,6 +25,7 @@ ROLLOUT: Mapping[str, Any] = {
 BESIDES: Mapping[str, Any] = {"started": TEXT, "entered": TEXT, "since": MAYBE}
 WITH_HISTORY: Mapping[str, Any] = {
     "history": LIST, "number": WHOLE, "holds": LIST, "leftovers": LIST, "model_id": TEXT, "earlier": LIST,
+    "unread": LIST,
     "basis": (dict, type(None)),
 }  # fmt: skip
 NUMBER = (int, float, type(None))

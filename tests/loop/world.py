@@ -26,6 +26,7 @@ from azure.storage.queue import QueueClient
 
 from localcloud.supervisor import Stack
 from tests.loop.site import Site
+from tests.loop.waiting import wait_until
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -197,6 +198,19 @@ class World:
         self.stack.kill_functions(restart=False)
         self.break_leases()
         self.stack.restart_functions()
+
+    def take_lease(self, site: Site, *, seconds: int) -> BlobLeaseClient:
+        """Hold the site's lease as a look does: until it is given back, or runs out as one whose look died."""
+        lease = BlobLeaseClient(self.blobs.get_blob_client("locks", self.lock_of(site)))
+
+        def acquired() -> bool:
+            with suppress(HttpResponseError):  # a look is going on; it is over soon
+                lease.acquire(seconds)
+                return True
+            return False
+
+        wait_until(acquired, seconds=20, told=lambda: "the endpoint is always looked at", every=0.02)
+        return lease
 
     def break_leases(self) -> None:
         """End every lease that nobody is left to give back."""

@@ -83,6 +83,12 @@ def test_progress_is_one_line_with_step_share_and_evidence() -> None:
     assert line.startswith("canary 10 %  10 %  held  1 of 2 gates safe, 1000 requests  entered ")
 
 
+def test_what_was_asked_for_and_not_looked_at_yet_is_told_of_a_rollout_that_is_over() -> None:
+    one = shown(Phase.DONE) | {"unread": ["start by ann: again"]}
+    assert "  asked for  start by ann: again (not looked at yet)" in page(one, NOW)
+    assert progress(one, NOW) == "asked for, not looked at yet: start by ann: again"
+
+
 def test_no_reason_can_command_the_terminal() -> None:
     evil = "\x1b]0;owned\x07\x9b31m\r\nnew line"
     record = standing(Phase.CANARY, reasons=(evil,), evidence=(replace(SAFE, text=evil),))
