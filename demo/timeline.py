@@ -102,7 +102,7 @@ class Timeline:
         if moved:
             flags = f" [{', '.join(seen.flags)}]" if seen.flags else ""
             reason = f": {'; '.join(seen.reasons)}" if seen.reasons else ""
-            self.say(f"  version {seen.version} {seen.phase}{flags}{reason}"[:_LINE])
+            self.say(_cut(f"  version {seen.version} {seen.phase}{flags}{reason}"))
 
     def _status(self) -> list[str]:
         lines = [f"{self._story} ({time.monotonic() - self._story_began:.0f} s)"]
@@ -111,7 +111,7 @@ class Timeline:
             lines.append(bar(now, self._watch.versions))
             if now.rollout.phase:
                 reasons = "; ".join(now.rollout.reasons)
-                lines.append(f"version {now.rollout.version} {now.rollout.phase}: {reasons}"[:_LINE])
+                lines.append(_cut(f"version {now.rollout.version} {now.rollout.phase}: {reasons}"))
         if self._traffic is not None:
             counts = self._traffic.counts()
             lines.append(f"clients: {counts.sent:,} requests, {counts.failed} failed, p95 {counts.slow_ms:.0f} ms")
@@ -124,8 +124,10 @@ class Timeline:
             counts = self._traffic.counts()
             parts.append(f"{counts.sent:,} requests, {counts.failed} failed, p95 {counts.slow_ms:.0f} ms")
         if self._watch is not None and (seen := self._watch.now.rollout).phase:
-            parts.append(f"version {seen.version} {seen.phase}: {'; '.join(seen.reasons)}")
-        return " · ".join(parts)[:_LINE]
+            # How one ended was said when it did; it is not what the story waits for.
+            why = "" if seen.has_ended or not seen.reasons else f": {'; '.join(seen.reasons)}"
+            parts.append(f"version {seen.version} {seen.phase}{why}")
+        return _cut(" · ".join(parts))
 
     def _draw(self) -> None:
         if not self._live or self._ended.is_set():
@@ -162,6 +164,10 @@ def bar(now: Now, versions: Mapping[str, str]) -> str:
     )
     mirrored = "".join(f"  + {share} % copied to {_name(name, versions)}" for name, share in _shares(now.mirror))
     return f"[{filled:<{BAR}}] {legend}{mirrored}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LINE else f"{text[: _LINE - 1].rstrip()}…"
 
 
 def _shares(split: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

@@ -133,7 +133,7 @@ def _print_addresses(env: dict[str, str], env_file: Path, seconds: float, *, has
         "What runs, as a page": env["LOCALCLOUD_URL"] + "/localcloud",
         "Storage, blobs": env["UNDERSTUDY_BLOB_URL"],
         "Storage, queues": env["UNDERSTUDY_QUEUE_URL"],
-        "The app": env["FUNCTIONS_URL"] + "/api" if has_app else "none (--no-functions)",
+        "The app": env["FUNCTIONS_URL"] if has_app else "none (--no-functions)",
         "Environment for scripts": str(env_file),
         "Logs": str(env_file.parent / "logs"),
     }

@@ -73,17 +73,17 @@ def _section(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return f"{heading}<p>None.</p></section>"
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in rows[0])
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row.values())}</tr>" for row in rows[:_SHOWN])
+    body = "".join(f"<tr>{''.join(_cell(name, value) for name, value in row.items())}</tr>" for row in rows[:_SHOWN])
     more = f"<p>{len(rows) - _SHOWN} more are not shown.</p>" if len(rows) > _SHOWN else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'{heading}<div class="wide">{table}</div>{more}</section>'
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
     whole = _plain(value)
     short = _API_VERSION.sub("", _SCOPE.sub("…/", whole))
     classes = []
-    if whole in _BAD or (isinstance(value, int) and 400 <= value < 600):
+    if whole in _BAD or (name == "status" and isinstance(value, int) and value >= 400):
         classes.append("bad")
     if whole in _BUSY:
         classes.append("busy")

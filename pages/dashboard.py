@@ -100,6 +100,8 @@ class RolloutView:
     since: str
     next_look: str
     history: Sequence[HistoryView]
+    holds: Sequence[str] = ()
+    """The alerts, or the change of the split, that hold it."""
     window: str = ""
     """The time that the evidence is of."""
     queries: Sequence[QueryView] = ()
@@ -108,6 +110,11 @@ class RolloutView:
     def path(self) -> str:
         """The rollout's name in addresses."""
         return f"{self.policy}/{self.target}/{self.endpoint}"
+
+    @property
+    def kind_words(self) -> str:
+        """What kind of rollout it is, where that is not the usual one."""
+        return {"rollout": "", "rollback": "the way back after a rollout"}.get(self.kind, self.kind)
 
     @property
     def anchor(self) -> str:
@@ -142,7 +149,14 @@ class RolloutView:
         if self.phase == "rolling_back":
             return ()
         forward = ("approve", "reject") if self.phase == "awaiting_approval" else ()
-        return (*forward, "resume" if self.stopped else "pause", "rollback")
+        return (*forward, self._onward, "rollback")
+
+    @property
+    def _onward(self) -> str:
+        """What lets it go on; the end of a freeze is no command, so what is frozen may only be stopped more."""
+        if "paused" in self.flags or ("held" in self.flags and self.holds):
+            return "resume"
+        return "retry" if "held" in self.flags else "pause"
 
     @property
     def shares(self) -> Sequence[Share]:
@@ -242,14 +256,14 @@ class DashboardView:
     def counts(self) -> Sequence[tuple[str, int]]:
         """The page in one line."""
         waiting = sum(rollout.tone == "person" for rollout in self.in_flight)
-        wrong = sum(rollout.tone == "bad" for rollout in self.rollouts)
+        wrong = sum(rollout.tone == "bad" for rollout in self.finished)
         drifted = sum(drift.drifted for drift in self.drift)
         return (
             ("in flight", len(self.in_flight)),
-            ("waiting for somebody", waiting),
-            ("went back or failed", wrong),
+            ("of them waiting for somebody", waiting),
             ("finished", len(self.finished)),
-            ("endpoints drifted", drifted),
+            ("of them went back or failed", wrong),
+            ("with drifted traffic", drifted),
         )
 
 
@@ -269,11 +283,11 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["clock"] = _clock
+    environment.filters["clock"] = clock
     return environment.get_template("dashboard.html")
 
 
-def _clock(moment: str) -> str:
+def clock(moment: str) -> str:
     """`2026-11-21T03:59:10.123Z` as people read it; anything else as it is."""
     if len(moment) >= 20 and moment[10] == "T" and moment.endswith("Z"):
         return f"{moment[:10]} {moment[11:19]}"

@@ -14,6 +14,7 @@ from pages.dashboard import (
     HistoryView,
     QueryView,
     RolloutView,
+    clock,
 )
 
 Json = Mapping[str, Any]
@@ -60,10 +61,16 @@ def _rollout(raw: Json) -> RolloutView:
         evidence=[EvidenceView(one["gate"], one["outcome"], one["text"]) for one in raw["evidence"]],
         since=raw["entered"],
         next_look=raw["next_look"] or "",
-        window=f"{basis['since']} to {basis['until']}, from {basis['source'].replace('_', ' ')}" if basis else "",
+        window=_window(basis) if basis else "",
+        holds=raw["holds"],
         queries=[QueryView(one["name"], one["link"]) for one in basis["queries"]] if basis else (),
         history=[HistoryView(one["at"], one["phase"], one["text"]) for one in raw["history"]],
     )
+
+
+def _window(basis: Json) -> str:
+    since, until = (clock(basis[end]) for end in ("since", "until"))
+    return f"{since} to {until}, from {basis['source'].replace('_', ' ')}"
 
 
 def _drift(raw: Json) -> DriftView:
@@ -77,5 +84,5 @@ def _drift(raw: Json) -> DriftView:
         drifted=overall["dataset_drift"],
         n_drifted=overall["n_drifted_features"],
         n_features=overall["n_features"],
-        report=raw.get("report") or "",
+        report=f"drift/{raw['report']}" if raw.get("report") else "",
     )

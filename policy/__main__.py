@@ -54,6 +54,7 @@ def _check(files: Sequence[Path]) -> int:
             policies.append(policy)
             read_from.append(file)
             warnings += [str(warning) for warning in odd]
+            warnings += _misnamed(file, policy)
         except PolicyError as wrong:
             problems += [str(problem) for problem in wrong.problems]
         except OSError as wrong:
@@ -64,6 +65,15 @@ def _check(files: Sequence[Path]) -> int:
     if not problems:
         print(f"{len(policies)} {'policy' if len(policies) == 1 else 'policies'}: no problems")
     return 1 if problems else 0
+
+
+def _misnamed(file: Path, policy: Policy) -> list[str]:
+    """A warning where the file, uploaded under its own name, would be refused."""
+    if file.stem == policy.name:
+        return []
+    place = read(file.read_bytes(), str(file)).place(("name",))
+    text = f"warning: uploaded as {file.name} it would be refused: the blob of this policy is {policy.name}.yaml"
+    return [str(Problem(str(file), place.line, place.column, "name", text))]
 
 
 def _located(file: Path, conflict: Conflict) -> str:

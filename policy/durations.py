@@ -50,6 +50,15 @@ def written(duration: timedelta) -> str:
     raise ValueError(f"{duration!r} is finer than a millisecond, the smallest unit a policy can write")
 
 
+def lasting(time: timedelta) -> str:
+    """A duration as people read it, in its two largest units, such as `4m 10s`."""
+    seconds = int(abs(time).total_seconds())
+    parts = ((seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
+    first = next((at for at, (count, _) in enumerate(parts) if count), 3)
+    told = parts[first : first + 2]
+    return " ".join(f"{count}{unit}" for count, unit in told if count) or "0s"
+
+
 def _read(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value

@@ -19,7 +19,11 @@ _Ratio = Annotated[Number, Field(ge=1)]
 
 
 class _Lines(Section):
-    """Two lines: harm is shown beyond the first, safety on the near side of the second."""
+    """Two lines, and what is said of a version in between is neither harm nor safe.
+
+    With `gates.alpha` each is tested by itself, `safe` being the looser one; without it an estimate is read so that
+    what lies between the two decides nothing.
+    """
 
     harm: Number
     safe: Number
@@ -27,30 +31,40 @@ class _Lines(Section):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.harm > self.safe:
-            refuse(f"harm ({self.harm:g}) must not be above safe ({self.safe:g})", at=("harm",))
+            refuse(
+                f"harm ({self.harm:g}) must not be above safe ({self.safe:g}): write the smaller as harm", at=("harm",)
+            )
         return self
 
 
 class Rise(_Lines):
     """A rise over live, absolute: 0.005 is half a percentage point more."""
 
-    harm: _Share = Field(description="Harm: shown to be more than this above live.")
-    safe: _Share = Field(description="Safe: shown to be less than this above live.")
+    harm: _Share = Field(
+        description="With `alpha`: harm is a rise shown to be above this. Without: up to this an estimate is safe."
+    )
+    safe: _Share = Field(
+        description="With `alpha`: safe is a rise shown to be below this. Without: above this an estimate is harm."
+    )
 
 
 class LatencyRatio(_Lines):
     """A ratio to live: 1.10 is ten percent slower."""
 
-    harm: _Ratio = Field(description="Harm: shown to be more than this many times live.")
-    safe: _Ratio = Field(description="Safe: shown to be less than this many times live.")
+    harm: _Ratio = Field(
+        description="With `alpha`: harm is a ratio shown to be above this. Without: up to this an estimate is safe."
+    )
+    safe: _Ratio = Field(
+        description="With `alpha`: safe is a ratio shown to be below this. Without: above this an estimate is harm."
+    )
     floor: Duration = Field(default=timedelta(milliseconds=20), description="A smaller absolute rise is never harm.")
 
 
 class Agreement(_Lines):
     """The share of mirrored requests that both versions answer alike."""
 
-    harm: _Share = Field(description="Harm: shown to be below this.")
-    safe: _Share = Field(description="Safe: shown to be above this.")
+    harm: _Share = Field(description="Harm: below this; with `alpha`, shown to be below it.")
+    safe: _Share = Field(description="Safe: from this on; with `alpha`, shown to be above it.")
     tolerance: Annotated[Number, Field(ge=0)] = Field(
         default=0.1,
         description="Numbers agree when they differ by at most this times live's (times 1 if live's is smaller).",

@@ -6,10 +6,10 @@ api.slack.com/reference/block-kit (header 150 characters, section text 3,000).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rollout.record import Event
+from rollout.traffic import split_words
 from rollout.transitions import ERROR, PREFIX, WARNING
 
 Json = dict[str, Any]
@@ -43,9 +43,9 @@ def facts(event: Event) -> list[tuple[str, str]]:
     found = [("Policy", data["policy"]), ("Phase", data["phase"].replace("_", " "))]
     if data.get("flags"):
         found.append(("Stopped by", ", ".join(data["flags"])))
-    found.append(("Live traffic", _split(data.get("traffic", {}))))
+    found.append(("Live traffic", split_words(data.get("traffic", {}))))
     if data.get("mirror"):
-        found.append(("Mirrored", _split(data["mirror"])))
+        found.append(("Mirrored", split_words(data["mirror"])))
     if "rollback" in data:
         found.append(("Time to go back", f"{data['rollback']['seconds']:.1f} s"))
     return [*found, ("Time", f"{event.at:%Y-%m-%d %H:%M:%S} UTC")]
@@ -81,10 +81,6 @@ def slack(event: Event) -> Json:
     if reasons:
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": reasons[:3000]}})
     return {"text": _escaped(head), "blocks": [*blocks, {"type": "section", "fields": fields}]}
-
-
-def _split(split: Mapping[str, int]) -> str:
-    return ", ".join(f"{share} % {name}" for name, share in split.items()) or "none"
 
 
 def _escaped(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
+from policy.durations import lasting
 from rollout.decision import Decision
 from rollout.look import Look
 from rollout.phases import Flag, Phase
@@ -25,6 +26,6 @@ def unless_overdue(
     missing = "; ".join(decision.record.reasons)
     if look.overdue(at_most + look.policy.failed.keep) or (then == "rollback" and not look.frozen):
         return go_back(look, f"not ready by the deadline: {missing}", Phase.ROLLED_BACK)
-    reasons = (f"not ready by its deadline of {at_most}", *decision.record.reasons)
+    reasons = (f"not ready by its deadline of {lasting(at_most)}", *decision.record.reasons)
     record = replace(decision.record, flags=decision.record.flags | {Flag.HELD}, reasons=reasons)
     return Decision(record, decision.actions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from policy.durations import lasting
 from policy.names import ENDPOINT_RULE, valid_endpoint
 from rollout.affordable import unaffordable
 from rollout.capacity import first_size, with_size
@@ -17,7 +18,7 @@ from rollout.model_ids import version_of
 from rollout.phases import Flag, Phase
 from rollout.record import Record, Served
 from rollout.rollback import go_back
-from rollout.traffic import sole_live
+from rollout.traffic import sole_live, split_words
 from rollout.unproven import unproven
 
 START_WITHIN = timedelta(hours=24)
@@ -41,7 +42,7 @@ def deploying(look: Look) -> Decision | Enter:
     if candidate.state == "Failed" and not gave_way:
         return go_back(look, f"deployment failed: {candidate.failure or 'Azure gives no reason'}", Phase.FAILED)
     if look.lasted > DEPLOY_WITHIN:
-        return go_back(look, f"deployment {candidate.name} was not up within {DEPLOY_WITHIN}", Phase.FAILED)
+        return go_back(look, f"deployment {candidate.name} was not up within {lasting(DEPLOY_WITHIN)}", Phase.FAILED)
     if gave_way:
         return _delete(look, f"Azure canceled the deployment of {candidate.name}; it is made again")
     return look.stay(f"deployment {candidate.name} is {candidate.state}")
@@ -116,7 +117,7 @@ def obstacle(look: Look) -> Decision | None:
         return turn
     if look.overdue(START_WITHIN):
         why = "; ".join(look.record.reasons) or "it could not start"
-        return go_back(look, f"not started within {START_WITHIN}: {why}", Phase.FAILED)
+        return go_back(look, f"not started within {lasting(START_WITHIN)}: {why}", Phase.FAILED)
     if refused:
         return go_back(look, f"Azure refused the deployment: {refused}", Phase.FAILED)
     if short is not None and look.now < short.again:
@@ -158,7 +159,8 @@ def _in_other_hands(look: Look, endpoint: EndpointSeen) -> str:
     """Why the endpoint's split is none that a rollout may start from, or nothing."""
     if not sole_live(endpoint)[0]:
         return (
-            f"the endpoint is in other hands: live {dict(endpoint.traffic)}, mirror {dict(endpoint.mirror)};"
+            f"the endpoint is in other hands: live {split_words(endpoint.traffic)}, mirror"
+            f" {split_words(endpoint.mirror)};"
             " give one deployment all live traffic and end the mirror"
         )
     ours = {look.record.candidate, *(leftover.deployment for leftover in look.record.leftovers)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from policy.durations import lasting
 from rollout.decision import Decision
 from rollout.look import Look
 from rollout.phases import Phase
@@ -15,7 +16,7 @@ def finish(look: Look, why: str) -> Decision:
     record, leftovers = look.record, look.record.leftovers
     reasons: tuple[str, ...] = (f"version {record.version} has all live traffic",)
     if record.kind == "rollback" and record.harm_seen is not None:
-        reasons = (*reasons, f"{(look.now - record.harm_seen).total_seconds():.0f} s after it was asked for")
+        reasons = (*reasons, f"{lasting(look.now - record.harm_seen)} after it was asked for")
         if record.live and record.live not in {one.deployment for one in leftovers}:
             leftovers = (*leftovers, Leftover(record.live, look.now + look.policy.failed.keep))
     look = replace(look, record=replace(record, leftovers=leftovers))

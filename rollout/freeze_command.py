@@ -18,11 +18,12 @@ from cloud.identity import signed_in
 from cloud.settings import Settings
 from policy.durations import parse
 from rollout.codec import moment, stamp
+from rollout.freeze_scopes import unknown
 from rollout.freezes import BadFreeze, Freezes, made
 from rollout.frozen import NEVER
 from rollout.shell import Shell
 
-Run = Callable[[Freezes, argparse.Namespace, Shell], int]
+Run = Callable[[Blobs, argparse.Namespace, Shell], int]
 
 
 def add(commands: Any, shell: Shell) -> None:
@@ -33,8 +34,8 @@ def add(commands: Any, shell: Shell) -> None:
     end = freeze.add_mutually_exclusive_group(required=True)
     end.add_argument("--for", dest="lasting", type=_lasting, metavar="DURATION", help="such as 2h or 3d")
     end.add_argument("--until", type=_moment, metavar="TIME", help="such as 2026-12-27T08:00:00Z")
-    you = shell.environment.get("USER") or shell.environment.get("USERNAME", "")
-    freeze.add_argument("--owner", default=you, help=f"whom to ask (default: you, {you})")
+    you = next((shell.environment[name] for name in ("USER", "LOGNAME", "USERNAME") if shell.environment.get(name)), "")
+    freeze.add_argument("--owner", default=you, help=f"whom to ask (default: {you or 'none here, so give it'})")
     freeze.add_argument("--id", default="", help="a name of your own, such as year-end; default: made from the time")
     freeze.set_defaults(run=_guarded(_freeze, shell))
     unfreeze = commands.add_parser("unfreeze", help="end a freeze now")
@@ -65,8 +66,7 @@ def _guarded(run: Run, shell: Shell) -> Callable[[argparse.Namespace], int]:
             print("UNDERSTUDY_BLOB_URL is not set: give the app's storage account", file=sys.stderr)
             return 2
         try:
-            freezes = Freezes(Blobs(url, signed_in(shell.environment)), shell.clock, timedelta())
-            return run(freezes, arguments, shell)
+            return run(Blobs(url, signed_in(shell.environment)), arguments, shell)
         except (CloudError, BadFreeze) as error:
             print(error, file=sys.stderr)
             return 1
@@ -74,32 +74,42 @@ def _guarded(run: Run, shell: Shell) -> Callable[[argparse.Namespace], int]:
     return guarded
 
 
-def _freeze(freezes: Freezes, arguments: argparse.Namespace, shell: Shell) -> int:
+def _freezes(blobs: Blobs, shell: Shell) -> Freezes:
+    return Freezes(blobs, shell.clock, timedelta())
+
+
+def _freeze(blobs: Blobs, arguments: argparse.Namespace, shell: Shell) -> int:
     now = shell.clock()
     until = arguments.until or now + arguments.lasting
     identity = arguments.id or f"{now:%Y%m%dT%H%M%SZ}-{shell.new_id()[:6]}"
     freeze = made(identity, arguments.scope, arguments.owner, arguments.reason, until, now)
-    if not freezes.add(freeze):
+    nothing = unknown(freeze.scope, blobs)
+    if nothing:
+        raise BadFreeze(nothing)
+    if not _freezes(blobs, shell).add(freeze):
         print(f"there is a freeze {identity} already: unfreeze it, or give another --id", file=sys.stderr)
         return 1
     print(f"{identity}: {freeze.scope} is frozen until {stamp(freeze.until)}")
     return 0
 
 
-def _unfreeze(freezes: Freezes, arguments: argparse.Namespace, shell: Shell) -> int:  # noqa: ARG001
-    if not freezes.remove(arguments.id):
+def _unfreeze(blobs: Blobs, arguments: argparse.Namespace, shell: Shell) -> int:
+    if not _freezes(blobs, shell).remove(arguments.id):
         print(f"there is no freeze {arguments.id}: `python -m rollout freezes` lists them", file=sys.stderr)
         return 1
     print(f"{arguments.id} is over")
     return 0
 
 
-def _list(freezes: Freezes, arguments: argparse.Namespace, shell: Shell) -> int:  # noqa: ARG001
+def _list(blobs: Blobs, arguments: argparse.Namespace, shell: Shell) -> int:  # noqa: ARG001
     now = shell.clock()
     rows = [("id", "scope", "state", "until", "owner", "reason")]
-    for one in sorted(freezes.all(), key=lambda freeze: freeze.until):
+    for one in sorted(_freezes(blobs, shell).all(), key=lambda freeze: freeze.until):
         until = "mended" if one.until == NEVER else f"{one.until.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
         rows.append((one.id, one.scope, "frozen" if one.until > now else "over", until, one.owner, one.reason))
+    if len(rows) == 1:
+        print("nothing is frozen by hand; a policy's own windows stand in the policy")
+        return 0
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]))

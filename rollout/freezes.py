@@ -38,8 +38,10 @@ def made(identity: str, scope: str, owner: str, reason: str, until: datetime, no
         raise BadFreeze(f"id {identity!r}: use letters, digits, dashes and dots")
     if not _SCOPE.fullmatch(scope.lower()):
         raise BadFreeze(f"scope {scope!r}: write `all`, POLICY, POLICY/TARGET or POLICY/TARGET/ENDPOINT")
-    if not owner.strip() or not reason.strip():
-        raise BadFreeze("a freeze has an owner and a reason: others must know whom to ask")
+    if not owner.strip():
+        raise BadFreeze("owner: a freeze needs one whom others can ask; give --owner NAME")
+    if not reason.strip():
+        raise BadFreeze("reason: a freeze needs one; give --reason TEXT")
     if until <= now:
         raise BadFreeze(f"its end, {stamp(until)}, is in the past")
     return Freeze(identity, scope.lower(), owner.strip(), reason.strip(), until)

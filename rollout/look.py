@@ -13,7 +13,7 @@ from rollout.foreign import FOREIGN_HOLD
 from rollout.observation import Observation
 from rollout.phases import Flag, Phase
 from rollout.record import Record, Split
-from rollout.traffic import is_split, wanted
+from rollout.traffic import is_split, split_words, wanted
 from rollout.verdict import Verdict
 
 
@@ -67,15 +67,20 @@ class Look:
     @property
     def stopped(self) -> str:
         """Why the rollout may not go forward, or nothing."""
-        paused = "paused by a person; resume to go on" if Flag.PAUSED in self.record.flags else ""
+        paused = f"{self._paused}; resume to go on" if Flag.PAUSED in self.record.flags else ""
         held = ", ".join(sorted(self.record.holds - {FOREIGN_HOLD}))
         held = f"held by {held}; it goes on when that resolves or a person resumes" if held else ""
         others = self._foreign if FOREIGN_HOLD in self.record.holds else ""
         return "; ".join(cause for cause in (paused, self.frozen, held, others, self.hooked) if cause)
 
     @property
+    def _paused(self) -> str:
+        said = (line.text for line in reversed(self.record.entries) if line.cause == "command")
+        return next((text.replace("pause", "paused", 1) for text in said if text.startswith("pause by ")), "paused")
+
+    @property
     def _foreign(self) -> str:
-        live, mirror = (split or "none" for split in (self.record.traffic, self.record.mirror))
+        live, mirror = (split_words(split) for split in (self.record.traffic, self.record.mirror))
         return f"held, since somebody else set the split: live {live}, mirror {mirror}; resume to have ours again"
 
     def lost_candidate(self) -> str | None:
@@ -121,7 +126,8 @@ class Look:
         staying = self.stay(why).record
         record = staying
         if self.record.asked != (traffic, mirror):
-            record = staying.noted(self.now, "write", f"asked for live {traffic or 'none'}, mirror {mirror or 'none'}")
+            text = f"asked for live {split_words(traffic)}, mirror {split_words(mirror)}"
+            record = staying.noted(self.now, "write", text)
         actions: tuple[Action, ...] = (SetTraffic(traffic, mirror, urgent),)
         if record.autoscaled and record.live and traffic == {record.candidate: 100}:
             # Before all traffic, and in the same breath: when it cannot be carried, nothing is written. Only a way back

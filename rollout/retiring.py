@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from policy.durations import lasting
 from policy.model import Retire
 from rollout.decision import Decision, DeleteDeployment
 from rollout.ending import finish
@@ -41,7 +42,7 @@ def retiring(look: Look) -> Decision | Enter:
         return unless_forgotten(ready, after)
     left = after - ready.entered_ago
     if left > timedelta() and not ready.record.passed and not gone:
-        reason = f"deployment {old} is kept for {left.total_seconds():.0f} s more"
+        reason = f"deployment {old} is kept for {lasting(left)} more"
         return ready.stay(reason, after=min(left, ready.pace * RETIRING_PACES))
     if not doomed:
         return _finished(ready, stay, f"deployment {old} stays up, as `keep` says")
@@ -74,7 +75,8 @@ def _first_asked(look: Look, names: list[str]) -> datetime:
 def _left(look: Look, stay: tuple[str, ...], doomed: list[str]) -> Decision:
     """Done without the deletions, which are tried on after it: a newer version does not wait for them."""
     record = replace(look.record, leftovers=with_leftovers(look, doomed, look.now), kept=stay)
-    why = f"{', '.join(doomed)} could not be deleted for {DELETED_WITHIN}: {'; '.join(look.record.reasons[1:])}"
+    causes = "; ".join(look.record.reasons[1:])
+    why = f"{', '.join(doomed)} could not be deleted for {lasting(DELETED_WITHIN)}: {causes}"
     return finish(replace(look, record=record), why.rstrip(": "))
 
 

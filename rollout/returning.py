@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from policy.durations import lasting
 from policy.model import Policy
 from rollout.beginning import begun, noted
 from rollout.decision import Decision
@@ -121,7 +122,7 @@ def _wished(record: Record, seen: Observation, cause: str, why: str, now: dateti
     record = noted(having_read(record, seen), record, seen, now, f"; {why}")
     if now - wish.since > WISH_WITHIN:
         missing = "the endpoint could not be read" if seen.endpoint is None else "the versions could not be listed"
-        text = f"given up after {WISH_WITHIN}, {missing}: {wish.cause}"
+        text = f"given up after {lasting(WISH_WITHIN)}, {missing}: {wish.cause}"
         return Decision(replace(record, wish=None, next_look=None).noted(now, "decision", text))
     first = record.wish is None
     return Decision(replace(record, wish=wish, list_versions=True, next_look=now if first else now + pace))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from policy.durations import lasting
 from rollout.capacity import shrunk
 from rollout.decision import Decision
 from rollout.ending import finish, over
@@ -53,13 +54,13 @@ def rolling_back(look: Look) -> Decision:
     stuck = look.entered_ago > STUCK_WITHIN
     if endpoint is None:
         if stuck:
-            return over(look, Phase.FAILED, (*cause, f"no endpoint to go back on for {STUCK_WITHIN}"))
+            return over(look, Phase.FAILED, (*cause, f"no endpoint to go back on for {lasting(STUCK_WITHIN)}"))
         return look.stay(*cause, "the endpoint could not be read")
     traffic, to = dict(endpoint.traffic), None
     if traffic.get(look.record.candidate):
         to = back(look.record, endpoint)
         if to is None and stuck:
-            return over(look, Phase.FAILED, (*cause, f"nothing healthy to go back to for {STUCK_WITHIN}"))
+            return over(look, Phase.FAILED, (*cause, f"nothing healthy to go back to for {lasting(STUCK_WITHIN)}"))
         if to is None:
             reason = "no healthy deployment to go back to: the traffic stays until there is one"
             return look.stay(*cause, reason, flags=frozenset({Flag.HELD}))
@@ -97,7 +98,7 @@ def _gone_back(look: Look) -> Decision:
     live = ", ".join(sorted(look.seen.endpoint.traffic)) if look.seen.endpoint else ""
     text = "no traffic had to be moved"
     if look.record.back_asked is not None:
-        text = f"all live traffic is on {live or 'no deployment'}, {seconds:.1f} s after harm was seen"
+        text = f"all live traffic is on {live or 'no deployment'}, {seconds:.1f} s after this was known"
         if look.record.blocked_seconds:
             text += f", {look.record.blocked_seconds:.1f} s of it blocked by Azure"
     shrank = shrunk(look.record, look.seen.endpoint) if look.seen.endpoint else ""
@@ -121,7 +122,7 @@ def _stand(look: Look, cause: str) -> Decision:
         gone = replace(look.record, retired=True, wish=Wish(cause, look.now))
         return finish(replace(look, record=gone), "the old deployment is gone")
     if look.entered_ago > STUCK_WITHIN:
-        return over(look, Phase.FAILED, (cause, f"there was nothing to go back to for {STUCK_WITHIN}"))
+        return over(look, Phase.FAILED, (cause, f"there was nothing to go back to for {lasting(STUCK_WITHIN)}"))
     noted = replace(look, record=look.record.noted(look.now, "trouble", f"nothing to go back to: {cause}"))
     first = "this is the first version: " if look.record.live is None else ""
     return noted.stay(cause, f"{first}there is nothing to go back to")

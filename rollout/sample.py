@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
+from policy.durations import lasting
 from rollout.batch_rows import Compared
 from rollout.codec import stamp
 from rollout.decision import CancelJob, Decision, StartJob
@@ -78,7 +79,7 @@ class Trial:
 def problem(job: JobSeen, within: timedelta) -> str:
     """Why a job is no success, or nothing while it is one or may yet become one; `within` is the time that it has."""
     if job.late:
-        return f"job {job.name} did not end within {within}"
+        return f"job {job.name} did not end within {lasting(within)}"
     if job.state == "Failed":
         return f"job {job.name} failed: {job.failure or 'Azure gives no reason'}"
     if job.state == "Completed" and job.failed:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal, TypeVar
 
+from policy.durations import lasting
 from policy.model import Approval, Canary, Check, Full, Retire, Shadow, Step, Wait
 from rollout.applying import applies, cannot_be_shared
 from rollout.deadlines import unless_overdue
@@ -66,7 +67,7 @@ def testing(look: Look) -> Decision | Enter:
     # The job of a batch target has its own time (sample.py); this is for one that cannot even be started.
     within = SMOKE_WITHIN + (look.policy.deployment.batch.sample_within if look.record.batch else timedelta())
     if look.overdue(within):
-        why = "; ".join((f"no smoke test could be made within {within}", *look.seen.trouble))
+        why = "; ".join((f"no smoke test could be made within {lasting(within)}", *look.seen.trouble))
         return go_back(look, why, Phase.FAILED)
     return look.stay("testing", *look.seen.trouble)
 
@@ -93,7 +94,7 @@ def _waiting_for(look: Look, at_least: timedelta) -> tuple[str, ...]:
     elif look.verdict.outcome is Outcome.UNKNOWN:
         unknown = look.verdict.reasons
     left = at_least - look.lasted
-    time_left = (f"at least {left.total_seconds():.0f} s more",) if left > timedelta() else ()
+    time_left = (f"at least {lasting(left)} more",) if left > timedelta() else ()
     return (look.stopped, *unknown, *time_left)
 
 
@@ -104,12 +105,12 @@ def awaiting_approval(look: Look) -> Decision | Enter:
     if approved and not look.stopped:
         return Enter(look, look.record.step + 1, "approved")
     if look.entered_ago > step.at_most and step.then == "rollback" and not approved:
-        return go_back(look, f"nobody approved within {step.at_most}", Phase.ROLLED_BACK)
+        return go_back(look, f"nobody approved within {lasting(step.at_most)}", Phase.ROLLED_BACK)
     ready = look.toward_split()
     if isinstance(ready, Decision):
         return unless_overdue(look, ready, step.at_most)
     left = max(step.at_most - look.entered_ago, timedelta())
-    waits = "approved" if approved else f"waiting for approval, {left.total_seconds():.0f} s left"
+    waits = "approved" if approved else f"waiting for approval, {lasting(left)} left"
     return unless_overdue(ready, ready.stay(ready.stopped, waits), step.at_most)
 
 
@@ -121,8 +122,9 @@ def waiting(look: Look) -> Decision | Enter:
     if isinstance(ready, Decision):
         return unless_overdue(look, ready, at_most)
     if (ready.record.passed or ready.lasted >= step.at_least) and not ready.stopped:
-        return Enter(ready, ready.record.step + 1, f"waited {ready.lasted.total_seconds():.0f} s")
-    return unless_overdue(ready, ready.stay(ready.stopped, f"waiting {step.at_least}"), at_most)
+        return Enter(ready, ready.record.step + 1, f"waited {lasting(ready.lasted)}")
+    left = max(step.at_least - ready.lasted, timedelta())
+    return unless_overdue(ready, ready.stay(ready.stopped, f"waiting, {lasting(left)} left"), at_most)
 
 
 def full(look: Look) -> Decision | Enter:
@@ -140,9 +142,10 @@ def full(look: Look) -> Decision | Enter:
     if baked:
         return unless_forgotten(ready, step.bake) if ready.stopped else Enter(ready, ready.record.step + 1, baked)
     if over > BLIND_WITHIN and ready.blind > BLIND_WITHIN:
-        return go_back(ready, f"no evidence could be read for {BLIND_WITHIN} after the bake", Phase.ROLLED_BACK)
+        why = f"no evidence could be read for {lasting(BLIND_WITHIN)} after the bake"
+        return go_back(ready, why, Phase.ROLLED_BACK)
     if over < timedelta():
-        return ready.stay(ready.stopped, f"baking, {-over.total_seconds():.0f} s left", *ready.seen.trouble)
+        return ready.stay(ready.stopped, f"baking, {lasting(-over)} left", *ready.seen.trouble)
     missing = ready.verdict.reasons if ready.verdict is not None else ("no evidence read yet", *ready.seen.trouble)
     return ready.stay(ready.stopped, "the bake goes on until there is evidence", *missing)
 

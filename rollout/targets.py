@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cloud.errors import CloudError
+from policy.durations import lasting
 from policy.match import endpoint_id, endpoint_name
 from policy.model import Policy, Target
 from rollout.context import Context
@@ -47,7 +48,7 @@ def its_turn(
         if left <= timedelta():
             return None, None
         return (
-            f"soaks: version {version} is live at target {before}, {left.total_seconds():.0f} s more to be seen",
+            f"soaks: version {version} is live at target {before}, {lasting(left)} more to be seen",
             None,
         )
     if serves is False and earlier is not None and earlier.terminal and _left_behind(earlier, record):

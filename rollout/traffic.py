@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from policy.model import Canary, Policy, Shadow
 from rollout.endpoint import DeploymentSeen, EndpointSeen
 from rollout.phases import Phase
@@ -60,10 +62,16 @@ def foreign(record: Record, endpoint: EndpointSeen, goal: tuple[Split, Split]) -
     traffic, mirror = dict(endpoint.traffic), dict(endpoint.mirror)
     asked = record.asked or goal
     if traffic not in (record.traffic, asked[0], goal[0]):
-        return f"the live split to {traffic}"
+        return f"the live split to {split_words(traffic)}"
     if mirror and mirror not in (record.mirror, asked[1], goal[1]):
-        return f"the mirror to {mirror}"
+        return f"the mirror to {split_words(mirror)}"
     return ""
+
+
+def split_words(split: Mapping[str, int]) -> str:
+    """Shares as people read them, the largest first."""
+    shares = sorted(split.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{share} % {name}" for name, share in shares) or "none"
 
 
 def sole_live(endpoint: EndpointSeen) -> tuple[bool, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from policy.durations import lasting
 from rollout.codec import moment
 
 
@@ -24,15 +25,6 @@ def columns(rows: Sequence[Sequence[str]], *, indent: str = "") -> list[str]:
 def shortened(text: str, longest: int) -> str:
     """The text, cut where it is longer."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def lasting(time: timedelta) -> str:
-    """A duration in its two largest units, such as `4m 10s`."""
-    seconds = int(abs(time).total_seconds())
-    parts = ((seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
-    told = [f"{count}{unit}" for count, unit in parts]
-    first = next((at for at, (count, _) in enumerate(parts) if count), 3)
-    return " ".join(told[first : first + 2])
 
 
 def when(text: str | None, now: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rollout.foreign import FOREIGN_HOLD
 from rollout.phases import TERMINAL, Flag, Phase
 
 
@@ -18,8 +19,10 @@ def waits(rollout: Mapping[str, Any]) -> list[str]:
         found.append(f"a person who approves or rejects: {_command('approve', rollout)}")
     if Flag.PAUSED in flags:
         found.append(f"a person who ends the pause: {_command('resume', rollout)}")
-    if Flag.HELD in flags and rollout.get("holds"):
-        found.append(f"its alert to resolve, or a person: {_command('resume', rollout)}")
+    holds = set(rollout.get("holds", ()))
+    if Flag.HELD in flags and holds:
+        ends = "a person who gives the split back" if holds == {FOREIGN_HOLD} else "its alert to resolve, or a person"
+        found.append(f"{ends}: {_command('resume', rollout)}")
     elif Flag.HELD in flags:
         found.append(f"what `why` says to be mended, then: {_command('retry', rollout)}")
     if Flag.FROZEN in flags:

@@ -13,6 +13,9 @@ from rollout.doctor.finding import Check, bad, doubtful, good
 from rollout.endpoint import SERVING
 from rollout.names import deployment_name
 from rollout.observation import VersionSeen
+from rollout.phases import Phase
+from rollout.record import Record
+from rollout.traffic import split_words
 
 MOST_DEPLOYMENTS = 20
 """Azure's own limit for an endpoint, which its support raises on request."""
@@ -56,7 +59,10 @@ def startable(case: Case) -> tuple[Check, ...]:
     if endpoint is None:
         return ()
     live = [one for one, share in endpoint.traffic.items() if share]
-    text = f"live {endpoint.traffic or 'none'}, mirror {endpoint.mirror or 'none'}"
+    text = f"live {split_words(endpoint.traffic)}, mirror {split_words(endpoint.mirror)}"
+    flying = _in_flight(case)
+    if flying is not None and {*live, *endpoint.mirror} <= {flying.live, flying.candidate}:
+        return (good(name, f"{text}: of the rollout of version {flying.version}, in flight ({flying.phase.value})"),)
     whole = len(live) <= 1 and sum(endpoint.traffic.values()) in (0, 100) and not endpoint.mirror
     idle = sorted(one.name for one in case.deployments.values() if one.state in SERVING)
     if whole and not live and idle and not case.policy.adopt:
@@ -71,6 +77,18 @@ def startable(case: Case) -> tuple[Check, ...]:
         options.append('--mirror-traffic "{}"'.format(" ".join(f"{one}=0" for one in endpoint.mirror)))
     text += ": in other hands, so it is left alone; or set `adopt: true`"
     return (bad(name, text, mend.endpoint(case.target, case.place.endpoint, "update", *options)),)
+
+
+def _in_flight(case: Case) -> Record | None:
+    """The rollout that has begun to move the endpoint's traffic; the storage's own checks tell what cannot be read."""
+    place = case.place
+    try:
+        kept = case.context.store.load(place.policy, place.target, place.endpoint)
+    except CloudError:
+        return None
+    if kept is None or kept.record.terminal or kept.record.phase is Phase.DEPLOYING:
+        return None
+    return kept.record
 
 
 def _healthy(case: Case, live: list[str], text: str) -> tuple[Check, ...]:

@@ -40,7 +40,7 @@ def second_deployment(case: Case) -> tuple[Check, ...]:
 def _room(case: Case, region: str, size: Size, instances: int) -> Check:
     name, needed = "quota", math.ceil(MORE * instances) * size.cores
     usages = Locations(case.context.arm).usages(case.target.subscription_id, region, size.family)
-    text = f"{instances} x {size.name} need {needed} cores"
+    text = f"{instances} x {size.name} need {needed} cores, with the fifth that Azure reserves"
     short = [one for one in usages if one.left is not None and one.left < needed]
     if short:
         least = min(short, key=lambda one: one.left or 0)

@@ -11,12 +11,17 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient
 
+from cloud.blobs import Blobs
+from cloud.identity import credential
 from localcloud.monitor.diagnostics import GIVEN
 from localcloud.monitor.log_workspace import log_workspace_id
 from policy.__main__ import main
+from rollout.phases import Phase
+from rollout.store import Store
 from tests.doctor.patient import Patient, until
 from tests.localcloud.arm_cloud import SIZE, new_name
 from tests.localcloud.orders import Orders
+from tests.rollout.world import standing
 
 CHECKS = [
     "storage: blobs",
@@ -162,6 +167,18 @@ def test_a_split_that_no_rollout_starts_from_is_told_unless_the_policy_adopts_it
     patient.cloud.ended(patient.cloud.put_traffic(endpoint, {"blue": 100}, {"green": 20}))
     mirrored = patient.ask(capsys, endpoint=endpoint)
     assert (mirrored.failing, '--mirror-traffic "green=0"' in mirrored.of("traffic")[2]) == ({"traffic"}, True)
+
+
+def test_the_split_of_our_own_rollout_is_no_other_hands(patient: Patient, capsys: Out) -> None:
+    endpoint = patient.cloud.endpoint("blue", "green", traffic={"blue": 60, "green": 40})
+    store = Store(Blobs(patient.cloud.env["UNDERSTUDY_BLOB_URL"], credential()))
+    place = {"policy": "credit", "target": "local", "endpoint": endpoint}
+    store.save(standing(Phase.CANARY, **place, live="blue", candidate="green"), None)
+
+    outcome, seen, mend = patient.ask(capsys, endpoint=endpoint).of("traffic")
+
+    assert (outcome, mend) == ("ok", "")
+    assert seen == "live 60 % blue, 40 % green, mirror none: of the rollout of version 2, in flight (canary)"
 
 
 def test_deployments_without_any_traffic_are_in_the_way(patient: Patient, capsys: Out) -> None:

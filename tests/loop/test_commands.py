@@ -8,7 +8,7 @@ from tests.loop.site import Site, phases
 from tests.loop.stories import Story, Told
 from tests.loop.world import World
 
-PAUSED = "paused by a person; resume to go on"
+PAUSED = "paused by holder of the function key: because a test says so; resume to go on"
 APPROVAL = "approval: {at_most: 3m}"
 
 

@@ -61,7 +61,7 @@ def a_way_back_that_a_stuck_operation_blocks_is_repeated_until_it_is_read_back(w
         back = site.wait_for("rolled_back", version="2")
         clients.wait_for_answers(5, by="1")
     assert site.split() == ({"1": 100}, {})
-    assert "after harm was seen" in "; ".join(back["reasons"])
+    assert "after this was known" in "; ".join(back["reasons"])
     assert not clients.failures
 
 

@@ -110,8 +110,9 @@ def test_a_freeze_that_cannot_be_read_freezes_everything_and_says_where_it_is(wo
     [
         (["freeze", "a b", "--for", "1h", "--reason", "r"], "scope 'a b': write `all`, POLICY"),
         (["freeze", "all", "--until", "2020-01-01T00:00:00Z", "--reason", "r", "--owner", "ann"], "is in the past"),
-        (["freeze", "all", "--for", "1h", "--reason", " "], "a freeze has an owner and a reason"),
+        (["freeze", "all", "--for", "1h", "--reason", " ", "--owner", "ann"], "reason: a freeze needs one"),
         (["freeze", "all", "--for", "1h", "--reason", "r", "--owner", "ann", "--id", "../x"], "use letters, digits"),
+        (["freeze", "all", "--for", "1h", "--reason", "r", "--owner", ""], "owner: a freeze needs one"),
         (["unfreeze", "never-was"], "there is no freeze never-was"),
         (["unfreeze", "../policies/x"], "there is no freeze ../policies/x"),
     ],
@@ -124,10 +125,31 @@ def test_a_freeze_that_would_stop_nothing_is_refused(
     assert not [name for name in world.names("state", "freezes/") if "x" in name]
 
 
+def test_a_scope_that_names_nothing_is_refused_with_what_there_is(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = world.bare_site()
+    site.write_policy()
+    order = ("--for", "1h", "--reason", "r", "--owner", "ann", "--id", "t-7")
+    for scope, told in {
+        site.policy.replace("p", "q", 1): f"no policy called 'qolicy-{site.mark}'; did you mean '{site.policy}'?",
+        f"{site.policy}/locla": f"no target of {site.policy} called 'locla'; did you mean 'local'?",
+        f"{site.policy}/local/other": f"no endpoint of {site.policy}/local called 'other'; there are: {site.endpoint}",
+    }.items():
+        assert main(["freeze", scope, *order]) == 1
+        assert told in capsys.readouterr().err
+    assert "freezes/t-7.json" not in world.names("state", "freezes/")
+    for scope in (site.policy, f"{site.policy}/local", f"{site.policy}/local/{site.endpoint}"):
+        assert main(["freeze", scope, *order]) == 0
+        assert main(["unfreeze", "t-7"]) == 0
+
+
 def test_a_freeze_is_not_overwritten_by_another_of_the_same_id(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["freeze", "nowhere", "--for", "1h", "--reason", "r", "--owner", "ann", "--id", "t-6"]
+    site = world.bare_site()
+    site.write_policy()
+    command = ["freeze", site.policy, "--for", "1h", "--reason", "r", "--owner", "ann", "--id", "t-6"]
     try:
         assert main(command) == 0
         assert main(command) == 1

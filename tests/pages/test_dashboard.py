@@ -117,6 +117,38 @@ def test_a_verdict_is_told_in_words_and_not_only_in_colour() -> None:
     assert "1.15 times live" in text
 
 
+@pytest.mark.parametrize(
+    ("flags", "holds", "offered"),
+    [
+        ((), (), "pause"),
+        (("paused",), (), "resume"),
+        (("held",), ("alert-1",), "resume"),
+        (("held",), (), "retry"),
+        (("frozen",), (), "pause"),
+    ],
+)
+def test_only_a_command_that_would_be_taken_is_offered(
+    flags: tuple[str, ...], holds: tuple[str, ...], offered: str
+) -> None:
+    assert replace(CANARY, flags=flags, holds=holds).actions == (offered, "rollback")
+
+
+def test_the_counts_in_one_line_tell_which_are_part_of_which() -> None:
+    rollouts = (
+        CANARY,
+        replace(CANARY, flags=("paused",)),
+        replace(CANARY, phase="done"),
+        replace(CANARY, phase="failed"),
+    )
+    assert replace(NOTHING, rollouts=rollouts).counts == (
+        ("in flight", 2),
+        ("of them waiting for somebody", 1),
+        ("finished", 2),
+        ("of them went back or failed", 1),
+        ("with drifted traffic", 0),
+    )
+
+
 def test_the_traffic_bar_can_be_read_aloud_with_live_traffic_first() -> None:
     (label,) = page(CANARY).all("div", "aria-label")
     assert label == "Live traffic: 80 % credit-3-a1b2c3, 20 % credit-4-0f9e8d."

@@ -78,7 +78,7 @@ def test_check_says_nothing_bad_of_good_files(capsys: pytest.CaptureFixture[str]
 
 
 def test_check_prints_every_problem_of_every_file_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good, bad, gone = tmp_path / "good.yaml", tmp_path / "bad.yaml", tmp_path / "gone.yaml"
+    good, bad, gone = tmp_path / "credit.yaml", tmp_path / "bad.yaml", tmp_path / "gone.yaml"
     good.write_text(VALID)
     bad.write_text(edited(("mirror_percent: 20", "mirror_percent: 51"), ("bake: 1h", "bake: 1")))
     assert main(["check", str(good), str(bad), str(gone)]) == 1
@@ -90,13 +90,25 @@ def test_check_prints_every_problem_of_every_file_and_fails(tmp_path: Path, caps
 
 
 def test_check_tells_of_two_policies_that_want_one_endpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one, other = tmp_path / "credit.yaml", tmp_path / "other.yaml"
     one.write_text(VALID)
     other.write_text(edited(("name: credit\n", "name: other\n")))
     assert main(["check", str(one), str(other)]) == 1
     assert capsys.readouterr().err == (
         f"{other}:9:15: targets[0].endpoint: credit (target production) and other (target production) could both want"
         " endpoint 'credit' in workspace 'ml-prod': an endpoint belongs to one policy\n"
+    )
+
+
+def test_check_warns_of_a_file_that_would_be_refused_under_its_own_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "churn.yaml"
+    file.write_text(VALID)
+    assert main(["check", str(file)]) == 0
+    assert capsys.readouterr().err == (
+        f"{file}:1:7: name: warning: uploaded as churn.yaml it would be refused: the blob of this policy is"
+        " credit.yaml\n"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rollout.client.text import columns, lasting, printable, when
+from policy.durations import lasting
+from rollout.client.text import columns, printable, when
 from rollout.client.views import page, progress, table
 from rollout.client.waiting import waits
 from rollout.codec import stamp
@@ -103,7 +104,7 @@ def test_columns_are_as_wide_as_their_widest_cell_and_the_last_is_not_padded() -
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0s"), (59, "59s"), (250, "4m 10s"), (7200, "2h 0m"), (90061, "1d 1h")]
+    ("seconds", "words"), [(0, "0s"), (59, "59s"), (250, "4m 10s"), (7200, "2h"), (90061, "1d 1h")]
 )
 def test_a_duration_is_told_in_its_two_largest_units(seconds: int, words: str) -> None:
     assert lasting(timedelta(seconds=seconds)) == words
@@ -111,6 +112,6 @@ def test_a_duration_is_told_in_its_two_largest_units(seconds: int, words: str) -
 
 def test_a_time_says_how_far_it_is() -> None:
     assert when(None, NOW) == "-"
-    assert when(stamp(NOW + timedelta(minutes=2)), NOW).endswith("Z (in 2m 0s)")
+    assert when(stamp(NOW + timedelta(minutes=2)), NOW).endswith("Z (in 2m)")
     assert when(stamp(NOW), NOW).endswith("(due)")
-    assert when(stamp(NOW - timedelta(hours=2)), NOW).endswith("(2h 0m ago)")
+    assert when(stamp(NOW - timedelta(hours=2)), NOW).endswith("(2h ago)")

@@ -99,7 +99,7 @@ def test_the_record_says_how_long_it_took_from_harm_to_the_read_back() -> None:
     loop.look(timedelta(seconds=20))
 
     assert loop.record is not None
-    assert loop.record.reasons == ("alert errors fired", f"all live traffic is on {OLD}, 20.0 s after harm was seen")
+    assert loop.record.reasons == ("alert errors fired", f"all live traffic is on {OLD}, 20.0 s after this was known")
     assert loop.record.entered == loop.now
 
 
@@ -151,7 +151,7 @@ def test_the_record_says_how_long_another_operation_blocked_the_way_back() -> No
 
     assert loop.record is not None
     assert loop.record.reasons[-1] == (
-        f"all live traffic is on {OLD}, 40.0 s after harm was seen, 15.0 s of it blocked by Azure"
+        f"all live traffic is on {OLD}, 40.0 s after this was known, 15.0 s of it blocked by Azure"
     )
 
 

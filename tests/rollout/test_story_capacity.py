@@ -115,7 +115,7 @@ def test_without_quota_the_start_holds_with_the_missing_cores_and_asks_later_and
     assert [round(wait / MINUTE) for wait in waits[:6]] == [6, 11, 21, 41, 61, 61]
     assert loop.phase() is Phase.FAILED
     assert loop.record is not None
-    assert "not started within 1 day, 0:00:00: no quota" in loop.record.reasons[0]
+    assert "not started within 1d: no quota" in loop.record.reasons[0]
 
 
 def test_without_quota_for_a_larger_share_the_step_holds_watches_and_goes_on_when_quota_returns() -> None:

@@ -30,7 +30,7 @@ def test_a_policy_that_restores_puts_the_split_back_in_the_look_that_sees_it() -
     assert loop.azure.under_way == ({OLD: 90, NEW: 10}, {})
     assert loop.record is not None
     assert Flag.HELD not in loop.record.flags
-    assert f"somebody else set the live split to {{'{OLD}': 100}}; it is put back" in [
+    assert f"somebody else set the live split to 100 % {OLD}; it is put back" in [
         entry.text for entry in loop.record.entries
     ]
 
@@ -42,10 +42,9 @@ def test_somebody_elses_mirror_holds_the_rollout_until_a_person_resumes() -> Non
     loop.look()
     assert loop.record is not None
     assert (loop.azure.under_way, loop.record.flags) == (None, frozenset({Flag.HELD}))
-    assert loop.record.entries[-1].text == "somebody else set the mirror to {'theirs': 20}"
+    assert loop.record.entries[-1].text == "somebody else set the mirror to 20 % theirs"
     assert loop.record.reasons[0] == (
-        f"held, since somebody else set the split: live {{'{OLD}': 100}}, mirror {{'theirs': 20}};"
-        " resume to have ours again"
+        f"held, since somebody else set the split: live 100 % {OLD}, mirror 20 % theirs; resume to have ours again"
     )
 
     loop.look(commands=(command("resume"),))
@@ -58,7 +57,7 @@ def test_a_policy_that_restores_puts_the_mirror_back_as_well() -> None:
     loop.look()
     assert loop.azure.under_way == ({OLD: 100}, {NEW: 20})
     assert loop.record is not None
-    assert f"somebody else set the mirror to {{'{NEW}': 50}}; it is put back" in [
+    assert f"somebody else set the mirror to 50 % {NEW}; it is put back" in [
         entry.text for entry in loop.record.entries
     ]
 

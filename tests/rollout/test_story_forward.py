@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from policy.durations import lasting
 from rollout.observation import Smoke
 from rollout.phases import Phase
 from tests.rollout.azure import Azure, Loop
@@ -177,7 +178,7 @@ def test_an_approval_says_how_long_it_is_still_waited_for() -> None:
 
     assert loop.record is not None
     left = timedelta(days=2) - (loop.now - loop.record.entered)
-    assert loop.record.reasons == (f"waiting for approval, {left.total_seconds():.0f} s left",)
+    assert loop.record.reasons == (f"waiting for approval, {lasting(left)} left",)
 
 
 def test_a_wait_is_over_when_its_time_has_just_passed() -> None:

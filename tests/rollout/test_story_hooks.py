@@ -182,7 +182,7 @@ def test_leave_that_is_not_given_by_the_steps_deadline_holds_and_later_goes_back
     loop.look(DAY + HOUR, evidence=SAFE, hooks=(refusal(CANARY),))
     assert loop.record is not None
     assert state(loop) == (Phase.SHADOW, HELD)
-    assert loop.record.reasons[0] == "not ready by its deadline of 1 day, 0:00:00"
+    assert loop.record.reasons[0] == "not ready by its deadline of 1d"
     loop.look(DAY, evidence=SAFE, hooks=(refusal(CANARY),))
     assert loop.phase() is Phase.ROLLING_BACK
 

@@ -194,7 +194,7 @@ def test_a_step_says_how_long_it_stays_at_least() -> None:
     loop.look(timedelta(minutes=20), evidence=SAFE)
 
     assert loop.record is not None
-    assert loop.record.reasons == ("at least 2400 s more",)
+    assert loop.record.reasons == ("at least 40m more",)
 
 
 def test_a_split_that_was_just_asked_for_is_no_lost_mirror() -> None:
@@ -216,7 +216,7 @@ def test_a_write_is_told_once_in_the_history_however_often_it_is_repeated() -> N
     assert loop.record is not None
     assert [entry.text for entry in loop.record.entries if entry.cause == "write"] == [
         f"asked for deployment {NEW}",
-        f"asked for live {{'{OLD}': 100}}, mirror {{'{NEW}': 20}}",
+        f"asked for live 100 % {OLD}, mirror 20 % {NEW}",
         "the split was read back",
     ]
 
@@ -272,7 +272,7 @@ def test_a_deletion_that_a_lock_forbids_does_not_keep_the_rollout_from_its_end_n
 
     assert ended.phase is Phase.DONE
     assert [left.deployment for left in ended.leftovers] == [OLD]
-    assert ended.entries[-1].text.endswith("could not be deleted for 2 days, 0:00:00: 409 ScopeLocked")
+    assert ended.entries[-1].text.endswith("could not be deleted for 2d: 409 ScopeLocked")
     sooner = replace(locked, entries=(replace(asked, at=NOW - timedelta(days=1)),))
     assert decided(sooner, world_of(Phase.RETIRING), evidence=SAFE).actions == (DeleteDeployment(OLD),)
 

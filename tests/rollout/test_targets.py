@@ -37,7 +37,7 @@ def done(ago: timedelta, phase: Phase = Phase.DONE) -> Record:
 def test_the_next_target_starts_when_the_one_before_is_done_and_has_soaked() -> None:
     assert turn(done(timedelta())) == (None, None)
     assert turn(done(timedelta(days=1)), SOAK) == (
-        "soaks: version 2 is live at target staging, 86400 s more to be seen",
+        "soaks: version 2 is live at target staging, 1d more to be seen",
         None,
     )
     assert turn(done(SOAK), SOAK) == (None, None)
@@ -62,7 +62,7 @@ def test_a_version_that_other_hands_brought_to_the_target_before_soaks_from_this
     assert turn(None, timedelta(hours=3), serves=True) == (None, None)
     wait, _ = turn(None, timedelta(hours=4), serves=True)
     assert wait is not None
-    assert "3600 s more" in wait
+    assert "1h more" in wait
 
 
 LATER = standing(Phase.DONE, version="3", model_created=V3.created, tried=(Tried("2", V2.created),))

@@ -97,7 +97,7 @@ def test_a_mirror_is_foreign_when_it_was_neither_seen_nor_asked_for() -> None:
     record, goal = standing(Phase.SHADOW), SPLITS[Phase.SHADOW]
 
     assert not foreign(record, endpoint(*goal), goal)
-    assert foreign(record, endpoint({OLD: 100}, {NEW: 50}), goal) == f"the mirror to {{'{NEW}': 50}}"
+    assert foreign(record, endpoint({OLD: 100}, {NEW: 50}), goal) == f"the mirror to 50 % {NEW}"
     assert foreign(record, endpoint({OLD: 100}, {"theirs": 20}), goal)
     assert foreign(standing(Phase.CANARY), endpoint(*SPLITS[Phase.CANARY][:1], {"theirs": 20}), SPLITS[Phase.CANARY])
 
