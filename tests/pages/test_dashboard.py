@@ -117,22 +117,6 @@ def test_a_verdict_is_told_in_words_and_not_only_in_colour() -> None:
     assert "1.15 times live" in text
 
 
-@pytest.mark.parametrize(
-    ("flags", "holds", "offered"),
-    [
-        ((), (), "pause"),
-        (("paused",), (), "resume"),
-        (("held",), ("alert-1",), "resume"),
-        (("held",), (), "retry"),
-        (("frozen",), (), "pause"),
-    ],
-)
-def test_only_a_command_that_would_be_taken_is_offered(
-    flags: tuple[str, ...], holds: tuple[str, ...], offered: str
-) -> None:
-    assert replace(CANARY, flags=flags, holds=holds).actions == (offered, "rollback")
-
-
 def test_the_counts_in_one_line_tell_which_are_part_of_which() -> None:
     rollouts = (
         CANARY,
@@ -186,6 +170,9 @@ def test_what_waits_for_somebody_comes_first_and_what_is_over_last() -> None:
     [
         ({"phase": "awaiting_approval"}, ["approve", "reject", "pause", "rollback"]),
         ({"flags": ("paused",)}, ["resume", "rollback"]),
+        ({"flags": ("held",), "holds": ("alert-1",)}, ["resume", "rollback"]),
+        ({"flags": ("held",)}, ["retry", "rollback"]),
+        ({"flags": ("frozen",)}, ["pause", "rollback"]),
         ({}, ["pause", "rollback"]),
         ({"phase": "rolling_back"}, []),
         ({"phase": "failed"}, ["retry"]),
