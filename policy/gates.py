@@ -31,9 +31,7 @@ class _Lines(Section):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.harm > self.safe:
-            refuse(
-                f"harm ({self.harm:g}) must not be above safe ({self.safe:g}): write the smaller as harm", at=("harm",)
-            )
+            refuse(f"harm ({self.harm:g}) must not be above safe ({self.safe:g}): swap the two", at=("harm",))
         return self
 
 

@@ -23,6 +23,8 @@ class Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
+    """The usual 5 are too few for the connections of many clients at once: those beyond are dropped or reset."""
 
     def handle_error(self, *where: Any) -> None:
         """A client that no longer waits closes its connection; anything else is told."""
