@@ -100,27 +100,34 @@ def test_a_rollout_is_approved_and_watched_from_a_shell_until_it_is_done(
     assert told.splitlines()[-1].startswith("done: ")
 
 
-def test_who_starts_and_watches_sees_the_new_rollout_and_not_the_one_before(
+def test_who_starts_and_watches_is_told_what_comes_of_it_and_not_how_the_rollout_before_ended(
     world: World, site: Site, capsys: Output
 ) -> None:
-    own, said = world.live_site(steps=(CANARY, FULL)), list[str]()
-    order = ("show", *place(own), "--watch", "--every", "0.1")
+    own, said = world.site(steps=(CANARY, FULL)), list[str]()
+    own.register("1")
+    own.wait_for("done", version="1")
+    lease = world.take_lease(own, seconds=60)
 
     def told() -> str:
         said.append(capsys.readouterr().out)
         return "".join(said)
 
-    with own.clients(), ThreadPoolExecutor(1) as pool:
-        own.register("2")
-        own.wait_for("done", version="2")
-        lease = world.take_lease(own, seconds=60)
-        run(capsys, "start", *place(own), "--model-version", "1", "--reason", "again")
-        watching = pool.submit(main, order)
-        wait_until(lambda: "start by holder of the function key: again" in told(), seconds=20, told=told)
-        assert not watching.done()
+    run(capsys, "start", *place(own), "--reason", "again")
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(main, ("show", *place(own), "--watch", "--every", "0.1"))
+        wait_until(lambda: "asked for, not looked at yet: start by" in told(), seconds=20, told=told)
         lease.release()
-        status = watching.result(60)
-    assert (status, "done: version 1 has all live traffic" in told()) == (0, True), told()
+        assert watching.result(60) == 0
+    assert "again; nothing to act on" in told()
+
+
+def test_who_watches_what_was_started_for_the_first_time_waits_for_it_to_begin(capsys: Output) -> None:
+    never = b'{"error": "there never was a rollout at p/t/e", "unread": %s}'
+    with answering(404, never % b'["start by ann: first"]', then=never % b"[]") as (url, asked):
+        status, out, told = run(capsys, "show", "p", "t", "e", "--watch", "--every", "0.1", "--url", url)
+    assert (status, out) == (1, "not begun yet: start by ann: first\n")
+    assert told.startswith("there never was a rollout at p/t/e")
+    assert len(asked) == 3, "twice for the rollout, and once for the names that there are"
 
 
 def test_a_name_that_the_app_does_not_know_is_answered_with_those_it_knows(
@@ -173,8 +180,8 @@ def test_an_address_that_leads_nowhere_is_told_and_the_key_stays_here(
 
 
 @contextmanager
-def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, list[str]]]:
-    """Something that is not the app: its address, and the paths that it was asked for."""
+def answering(status: int, body: bytes, *, then: bytes = b"", **headers: str) -> Iterator[tuple[str, list[str]]]:
+    """Something that is not the app: its address, and the paths that it was asked for; `then` from the second on."""
     asked = list[str]()
 
     class Answering(Handler):
@@ -184,7 +191,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, l
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(then if then and len(asked) > 1 else body)
 
         do_POST = do_GET
 

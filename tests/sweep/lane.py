@@ -100,10 +100,13 @@ class Lane:
     def __init__(self, world: World, worker: Worker, told: Hook) -> None:
         self.world, self.worker, self.told = world, worker, told
 
-    def tell(self, story: Story, kill_at: Point | None = None, *, everywhere: bool = False) -> Told:
+    def tell(
+        self, story: Story, kill_at: Point | None = None, *, everywhere: bool = False, but: frozenset[str] = frozenset()
+    ) -> Told:
         """The story with the worker killed at `kill_at`, once in each phase, and started again each time.
 
-        `everywhere`: killed again and again, at each write that it was not killed at before, until none is left.
+        `everywhere`: killed again and again, at each write that it was not killed at before, until none is left. `but`:
+        not at these.
         """
         started, problems, deaths = time.monotonic(), list[str](), list[str]()
         calls, looks = tuple[str, ...](), tuple[str, ...]()
@@ -116,7 +119,7 @@ class Lane:
             with asking as clients, _newer_version(story, site):
                 site.register("2")
                 while True:
-                    how = Novelty(frozenset(deaths)) if everywhere else kill_at and kill_at.past(deaths)
+                    how = Novelty(but | frozenset(deaths)) if everywhere else kill_at and kill_at.past(deaths)
                     status, words, looks = self._live(story, site, how)
                     if status != KILLED:
                         break
