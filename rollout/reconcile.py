@@ -34,6 +34,7 @@ from rollout.place import Place, owns
 from rollout.policies import InForce
 from rollout.recall import with_evidence
 from rollout.record import Record
+from rollout.renewing import sparingly
 from rollout.store import Kept
 from rollout.transitions import announced
 
@@ -104,12 +105,12 @@ def look(
     if kept is not None and not quick and not _due(context, place, kept.record):
         return Looked("not due yet", kept.record)
     try:
-        lease = _patient_lease(context, place, context.clock() + patience)
+        lease, taken = _patient_lease(context, place, context.clock() + patience)
         if lease is None:
             context.queues.send(ROLLOUT_WORK, place.message, delay=TAKEN_AGAIN_SECONDS)
             return Looked("the endpoint is being looked at; another look is queued")
         try:
-            return _leased(context, place, lease, quick=quick)
+            return _leased(context, place, sparingly(lease.renew, context.clock, taken), quick=quick)
         finally:
             with suppress(CloudError):  # a lease that cannot be given back runs out by itself
                 lease.release()
@@ -141,10 +142,14 @@ def _timer_asks(kept: Kept | None, now: datetime) -> bool:
     return kept is not None and kept.record.due is not None and kept.record.due <= now
 
 
-def _patient_lease(context: Context, place: Place, deadline: datetime) -> Lease | None:
-    while (lease := context.store.lock(place)) is None and context.clock() < deadline:
+def _patient_lease(context: Context, place: Place, deadline: datetime) -> tuple[Lease | None, datetime]:
+    """The lease, if it could be had by then, and when it was asked for."""
+    while True:
+        asked = context.clock()
+        lease = context.store.lock(place)
+        if lease is not None or asked >= deadline:
+            return lease, asked
         context.wait(LEASE_TRY_SECONDS)
-    return lease
 
 
 def _found(
@@ -166,7 +171,7 @@ def _found(
     return (*found, flying.policy_text) if found is not None else None
 
 
-def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Looked:
+def _leased(context: Context, place: Place, renew: Callable[[], None], *, quick: bool) -> Looked:
     # Read again under the lease: another look may have written since.
     kept = context.store.load(place.policy, place.target, place.endpoint)
     found = _found(context, kept, place.policy, place.target, place.endpoint)
@@ -174,7 +179,7 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
         return Looked("the policy is no longer in force")
     _, policy, target, text = found
     record = kept.record if kept else None
-    seen = observe(context, place, policy, target, record, quick=quick, renew=lease.renew)
+    seen = observe(context, place, policy, target, record, quick=quick, renew=renew)
 
     def decided(seen: Seen) -> tuple[datetime, Observation, Decision | None]:
         now, shown = context.clock(), canonical(seen.observation)
@@ -183,12 +188,12 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     now, shown, decision = decided(seen)
     if decision is not None and not quick and asks(decision.record):
         # Only now: who would go back asks nobody.
-        answers = ask(context, place, policy, decision.record, renew=lease.renew)
+        answers = ask(context, place, policy, decision.record, renew=renew)
         seen = replace(seen, observation=replace(seen.observation, hooks=answers))
         now, shown, decision = decided(seen)
     if shown.recalled and _moves(record, decision):
         # What was remembered of the endpoint is not acted on: it is read, and decided anew.
-        again = observe(context, place, policy, target, record, quick=quick, fresh=True, renew=lease.renew)
+        again = observe(context, place, policy, target, record, quick=quick, fresh=True, renew=renew)
         seen = replace(again, observation=with_evidence(again.observation, seen.observation))
         now, shown, decision = decided(seen)
     if decision is None:
@@ -205,7 +210,7 @@ def _leased(context: Context, place: Place, lease: Lease, *, quick: bool) -> Loo
     noted = journaled(record, decision, shown, text, now, context.pace)
     if context.sinks:
         noted = announced(record, noted, now)
-    return _done(context, place, policy, kept, seen, replace(decision, record=noted), renew=lease.renew)
+    return _done(context, place, policy, kept, seen, replace(decision, record=noted), renew=renew)
 
 
 def _moves(record: Record | None, decision: Decision | None) -> bool:
