@@ -6,7 +6,8 @@ one round. Nothing but PolicyError is ever raised, whatever the text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -19,11 +20,20 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
+KEPT: Final = 256
+"""Policies that are not read again, for each look and each row of a list needs one: reading takes about 10 ms."""
+
+
 def load(text: str | bytes, source: str, *, rules: bool = True) -> Policy:
     """The policy in `text`; `source` is what problems call it, such as the file's or the blob's name.
 
     `rules` False: for a text that was loaded before, and serves a rollout in flight whatever is asked of new ones.
     """
+    return _loaded(text, source, rules)
+
+
+@lru_cache(maxsize=KEPT)
+def _loaded(text: str | bytes, source: str, rules: bool) -> Policy:
     return _checked(read(text, source), rules=rules)
 
 

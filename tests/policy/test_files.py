@@ -36,6 +36,11 @@ def test_the_contract_example_means_what_it_says() -> None:
     assert policy.alerts[1] == AlertRule(rule="*latency*", when="fired", do="hold")
 
 
+def test_a_text_is_read_once_for_all_looks_that_need_it() -> None:
+    assert load(VALID, "credit.yaml", rules=False) is load(VALID, "credit.yaml", rules=False)
+    assert load(VALID, "credit.yaml", rules=False) == load(VALID, "other.yaml")
+
+
 def test_a_policy_is_written_and_read_again_without_loss() -> None:
     policy = load(CONTRACT.read_bytes(), "contract.yaml")
     written = json.dumps(policy.model_dump(mode="json"))
