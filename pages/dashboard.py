@@ -159,6 +159,12 @@ class RolloutView:
         return "retry" if "held" in self.flags else "pause"
 
     @property
+    def told_reasons(self) -> Sequence[str]:
+        """The reasons without those that the table of the evidence tells as well."""
+        in_table = {f"{finding.gate}: {finding.text}" for finding in self.evidence}
+        return tuple(reason for reason in self.reasons if reason not in in_table)
+
+    @property
     def shares(self) -> Sequence[Share]:
         """Live traffic, the live deployment first."""
         return self._shares(self.traffic)

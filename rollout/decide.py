@@ -168,7 +168,9 @@ def _harm(look: Look) -> str | None:
         return lost
     versions = look.seen.versions
     if versions is not None and look.record.kind == "rollout" and look.record.version not in versions.eligible:
-        return f"version {look.record.version} is archived or lost a tag that the policy requires"
+        listed = look.record.version in versions.known
+        why = "lost a tag that the policy requires" if listed else "is archived, or no longer listed"
+        return f"version {look.record.version} {why}"
     return None
 
 

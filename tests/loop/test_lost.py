@@ -43,7 +43,7 @@ def a_version_begins_when_it_gets_its_tag_and_goes_back_when_it_loses_it(world: 
     tagged(world, site, "2", stage="withdrawn")
 
     back = site.wait_for("rolled_back", version="2")
-    assert back["reasons"][0] == "version 2 is archived or lost a tag that the policy requires"
+    assert back["reasons"][0] == "version 2 lost a tag that the policy requires"
     assert site.split() == ({"1": 100}, {})
     assert "3" not in site.deployments().values()
 

@@ -36,7 +36,7 @@ CANARY = RolloutView(
     candidate="credit-4-0f9e8d",
     traffic={"credit-4-0f9e8d": 20, "credit-3-a1b2c3": 80},
     mirror={},
-    reasons=("at least 312 s more",),
+    reasons=("at least 5m 12s more",),
     evidence=(EvidenceView("latency_p95", "unknown", "1.15 times live"),),
     since="2026-11-21T03:59:01.123Z",
     next_look="2026-11-21T03:59:59Z",
@@ -96,7 +96,7 @@ def test_a_dashboard_where_all_is_over_does_not_look_empty() -> None:
 
 def test_a_rollout_shows_what_where_why_and_when() -> None:
     text = page(CANARY).text
-    for part in ("credit", "credit-default · production", "version 4", "canary 20 %", "at least 312 s more"):
+    for part in ("credit", "credit-default · production", "version 4", "canary 20 %", "at least 5m 12s more"):
         assert part in text
     assert "since 2026-11-21 03:59:01" in text
     assert "next look 2026-11-21 03:59:59" in text
@@ -115,6 +115,12 @@ def test_a_verdict_is_told_in_words_and_not_only_in_colour() -> None:
     text = page(CANARY).text
     assert "? not enough evidence" in text
     assert "1.15 times live" in text
+
+
+def test_what_the_table_of_the_evidence_tells_is_not_told_again_above_it() -> None:
+    text = page(replace(CANARY, reasons=("latency_p95: 1.15 times live", "at least 5m more"))).text
+    assert text.count("1.15 times live") == 1
+    assert "at least 5m more" in text
 
 
 def test_the_counts_in_one_line_tell_which_are_part_of_which() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.observation import CommandItem
+from rollout.observation import CommandItem, VersionSeen
 from rollout.phases import Flag, Phase
 from rollout.record import Tried
 from tests.rollout.azure import Azure, Loop
@@ -83,6 +83,20 @@ def test_a_version_that_was_tried_is_not_tried_again_by_itself() -> None:
     assert loop.phase() is Phase.DEPLOYING, "the same version registered again is another one"
     assert loop.record is not None
     assert loop.record.candidate == name_of(again) != NEW
+
+
+@pytest.mark.parametrize(
+    ("known", "why"), [((V1,), "is archived, or no longer listed"), ((V1, V2), "lost a tag that the policy requires")]
+)
+def test_a_version_that_is_taken_away_meanwhile_goes_back_and_the_reason_says_how(
+    known: tuple[VersionSeen, ...], why: str
+) -> None:
+    loop = in_canary()
+    loop.look(versions=versions(*known, eligible=(V1,)))
+    loop.until_read_back()
+    assert loop.record is not None
+    assert (loop.phase(), loop.azure.traffic) == (Phase.ROLLED_BACK, {OLD: 100})
+    assert loop.record.reasons[0] == f"version 2 {why}"
 
 
 def test_a_version_that_already_serves_all_traffic_starts_no_rollout() -> None:
