@@ -48,7 +48,7 @@ import sys, azure.functions as func, function_app
 request = func.HttpRequest("POST", "http://localhost/api/alerts", body=sys.stdin.buffer.read())
 answer = function_app.on_alert(request)
 assert answer.status_code == 202, answer.get_body()
-heavy = {"azure.ai.ml", "evidently", "pandas", "pyarrow"} & set(sys.modules)
+heavy = {"azure.ai.ml", "evidently", "pandas", "pyarrow", "aiohttp"} & set(sys.modules)
 assert not heavy, heavy
 """
 

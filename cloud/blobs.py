@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloud.errors import Conflict, NotFound, mapped
+from cloud.storage_package import without_aiohttp
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -105,7 +106,8 @@ class Blobs:
         content_type: str | None = None,
     ) -> str:
         """Write a whole blob and return its new ETag. Conflict when `etag` is stale, or `absent` and it exists."""
-        from azure.storage.blob import ContentSettings
+        with without_aiohttp():
+            from azure.storage.blob import ContentSettings
 
         options: dict[str, Any] = {"overwrite": True, "metadata": dict(metadata or {})}
         if content_type:
@@ -181,7 +183,8 @@ class Blobs:
 
     def folders(self, container: str, prefix: str = "") -> Iterator[str]:
         """Names of the folders right under `prefix` (empty, or ending with `/`), in name order."""
-        from azure.storage.blob import BlobPrefix
+        with without_aiohttp():
+            from azure.storage.blob import BlobPrefix
 
         try:
             with mapped(f"listing {container}/{prefix}"):
@@ -232,7 +235,8 @@ class Blobs:
 
     def _service(self) -> BlobServiceClient:
         if self._client is None:
-            from azure.storage.blob import BlobServiceClient
+            with without_aiohttp():
+                from azure.storage.blob import BlobServiceClient
 
             self._client = BlobServiceClient(
                 self._url,

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote, urldefrag, urlsplit
 from cloud.arm import Arm, Json
 from cloud.errors import NotFound, Permanent, mapped
 from cloud.models import Place
+from cloud.storage_package import without_aiohttp
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -99,7 +100,8 @@ class Datastores:
             return str(stream.properties.etag)
 
     def _blob(self, uri: str, home: Place) -> BlobClient:
-        from azure.storage.blob import BlobClient
+        with without_aiohttp():
+            from azure.storage.blob import BlobClient
 
         address = parse(uri, home)
         url = uri

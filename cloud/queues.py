@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloud.blobs import CONNECT_SECONDS, READ_SECONDS, RETRIES
 from cloud.errors import mapped
+from cloud.storage_package import without_aiohttp
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -46,7 +47,8 @@ class Queues:
 
     def _client(self, queue: str) -> QueueClient:
         if queue not in self._clients:
-            from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+            with without_aiohttp():
+                from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
             self._clients[queue] = QueueClient(
                 self._url,

@@ -127,6 +127,17 @@ def test_importing_function_app_loads_nothing_heavy() -> None:
     assert not {"azure.ai.ml", "evidently", "pandas", "pyarrow", "numpy", "azure.identity", "pydantic"} & loaded
 
 
+LEAN = "from cloud.storage_package import without_aiohttp\nwith without_aiohttp():\n    import azure.storage.blob\n"
+
+
+def test_the_clients_of_storage_load_no_transport_that_the_app_never_uses() -> None:
+    assert "aiohttp" not in loaded_after(LEAN)
+
+
+def test_whoever_needs_that_transport_can_load_it_afterwards() -> None:
+    assert "aiohttp.client" in loaded_after(f"{LEAN}import aiohttp")
+
+
 def test_the_control_role_never_loads_what_only_the_analysis_needs() -> None:
     rooms = [".".join(path.relative_to(HOUSE).with_suffix("").parts) for path in files("rollout", "pages", "policy")]
     statements = "import function_app, drift.store\n" + "\n".join(
