@@ -145,6 +145,8 @@ def _returns_slowly(record: Record) -> bool:
 
 def note(record: Record | None, command: Command) -> str:
     """What the person who gave an accepted command should know, or nothing."""
+    if command.action == "start" and command.version is not None:
+        return f"version {command.version} is looked up at the next look: the history says so if it cannot be started"
     if record is None or command.action != "rollback" or not record.terminal:
         return ""
     again = failed_to_return(record) and not record.traffic.get(record.candidate)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rollout.bad_input import BadInput
-from rollout.commands import Command, parse, refusal
+from rollout.commands import Command, note, parse, refusal
 from rollout.phases import TERMINAL, Flag, Phase
 from rollout.record import Record
 from tests.rollout.world import OLD, standing
@@ -99,3 +99,8 @@ def test_what_was_deleted_when_it_retired_is_no_way_back_and_the_refusal_says_wh
 
 def test_an_approval_is_not_skipped_by_advance_and_the_refusal_says_what_to_use() -> None:
     assert asked(standing(Phase.AWAITING_APPROVAL), "advance") == "the step waits for a person: use `approve`"
+
+
+def test_who_names_a_version_is_told_that_nobody_has_looked_yet_whether_there_is_one() -> None:
+    assert note(None, Command("start", "c-1", "because", None, "99")).startswith("version 99 is looked up at the next")
+    assert note(None, Command("start", "c-1", "because")) == ""
