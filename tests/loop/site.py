@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 TARGET = "local"
 ENDED = ("done", "rolled_back", "superseded", "failed")
-ROLLOUT_SECONDS = 60.0
+ROLLOUT_SECONDS = 120.0
 """Longest that anything may take on a small machine that does other things too; the normal time is a few seconds."""
 
 ARM_POLL_SECONDS = 0.25

@@ -25,7 +25,7 @@ class Story(Protocol):
         """Tell it."""
 
 
-LONGEST_SECONDS = 240.0
+LONGEST_SECONDS = 360.0
 
 
 class Told:
