@@ -163,14 +163,15 @@ def test_a_row_that_is_late_on_order_is_late_after_the_step_that_lets_it_go(cloc
 
 def test_a_store_that_is_closed_waits_for_the_query_that_still_runs(store: TableStore) -> None:
     cursor = store.cursor()
-    begun, counted = threading.Event(), []
+    begun, ended = threading.Event(), list[str]()
 
     def begin(number: int) -> int:
         begun.set()
         return number
 
     def query() -> None:
-        counted.extend(cursor.execute("SELECT count(*) + begin(1) FROM range(20000), range(40000)").fetchall())
+        cursor.execute("SELECT count(*) + begin(1) FROM range(20000), range(40000)")
+        ended.append("well")  # its rows are not fetched: once it has run, the store may be closed before they are
 
     cursor.create_function("begin", begin, ["BIGINT"], "BIGINT")
 
@@ -180,4 +181,4 @@ def test_a_store_that_is_closed_waits_for_the_query_that_still_runs(store: Table
     store.close()
     thread.join()
 
-    assert counted == [(800_000_001,)]
+    assert ended == ["well"]
