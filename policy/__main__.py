@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from policy.conflicts import Conflict, conflicts
+from policy.conflicts import conflicts
 from policy.document import dotted, read
 from policy.load import PolicyError, Problem, examine
 from policy.model import Policy
+from policy.section import Path as Where
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +60,7 @@ def _check(files: Sequence[Path]) -> int:
             problems += [str(problem) for problem in wrong.problems]
         except OSError as wrong:
             problems.append(f"{file}: cannot be read: {wrong.strerror}")
-    problems += [_located(read_from[conflict.index], conflict) for conflict in conflicts(policies)]
+    problems += [_located(read_from[one.index], one.at, one.message) for one in conflicts(policies)]
     for line in (*problems, *warnings):
         print(line, file=sys.stderr)
     if not problems:
@@ -71,14 +72,13 @@ def _misnamed(file: Path, policy: Policy) -> list[str]:
     """A warning where the file, uploaded under its own name, would be refused."""
     if file.stem == policy.name:
         return []
-    place = read(file.read_bytes(), str(file)).place(("name",))
     text = f"warning: uploaded as {file.name} it would be refused: the blob of this policy is {policy.name}.yaml"
-    return [str(Problem(str(file), place.line, place.column, "name", text))]
+    return [_located(file, ("name",), text)]
 
 
-def _located(file: Path, conflict: Conflict) -> str:
-    place = read(file.read_bytes(), str(file)).place(conflict.at)
-    return str(Problem(str(file), place.line, place.column, dotted(conflict.at), conflict.message))
+def _located(file: Path, at: Where, message: str) -> str:
+    place = read(file.read_bytes(), str(file)).place(at)
+    return str(Problem(str(file), place.line, place.column, dotted(at), message))
 
 
 def _write(what: str) -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from azure.core.credentials import AccessToken
 
 from cloud.errors import NotFound, Permanent, Temporary
 from cloud.logs import Logs, NoData, PartialResult
-from tests.cloud.wire import Reply, Wire, serving
+from tests.cloud.wire import Reply, Wire
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 JSON = {"Content-Type": "application/json"}
@@ -28,15 +26,6 @@ class Token:
     def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         self.scopes += scopes
         return AccessToken("token", 4_102_444_800)
-
-
-@pytest.fixture
-def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    environment: dict[str, str] = {}
-    with serving(tmp_path, environment) as wire:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield wire
 
 
 def ask(wire: Wire, reply: Reply) -> list[dict[str, Any]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,19 +11,10 @@ import pytest
 
 from cloud.errors import CloudError, Permanent, Temporary
 from cloud.prices import Prices
-from tests.cloud.wire import Reply, Wire, serving
+from tests.cloud.wire import Reply, Wire
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SIZE = "Standard_E4as_v5"
-
-
-@pytest.fixture
-def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    environment: dict[str, str] = {}
-    with serving(tmp_path, environment) as running:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 def item(price: float, **changes: Any) -> dict[str, Any]:

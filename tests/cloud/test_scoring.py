@@ -9,15 +9,12 @@ import pytest
 
 from cloud.errors import Permanent, Temporary
 from cloud.scoring import Scoring
-from tests.cloud.wire import Reply, Wire, serving
+from tests.cloud.wire import Reply, Wire, trusted
 
 
 @pytest.fixture
-def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    environment: dict[str, str] = {}
-    with serving(tmp_path, environment) as running:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
+def wire(tmp_path: Path) -> Iterator[Wire]:
+    with trusted(tmp_path) as running:
         running.reply = Reply(200, b"{}", {"azureml-model-deployment": "green"})
         yield running
 

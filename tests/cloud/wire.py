@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import trustme
 
 from tests import web_server
@@ -59,4 +60,14 @@ def serving(folder: Path, monkeypatch_env: dict[str, str]) -> Iterator[Wire]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
     with web_server.serving(Scripted, context) as wire.url:
+        yield wire
+
+
+@contextmanager
+def trusted(folder: Path) -> Iterator[Wire]:
+    """Start it, trusted by the clients of this process."""
+    environment: dict[str, str] = {}
+    with serving(folder, environment) as wire, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
         yield wire

@@ -10,16 +10,13 @@ import pytest
 
 from cloud.scoring import Scoring
 from rollout.sending import BYTES_A_SECOND, LOOK_WITHIN, NEWS_EVERY, one_after_another
-from tests.cloud.wire import Reply, Wire, serving
+from tests.cloud.wire import Reply, Wire, trusted
 from tests.rollout.world import NOW
 
 
 @pytest.fixture
-def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    environment: dict[str, str] = {}
-    with serving(tmp_path, environment) as running:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
+def wire(tmp_path: Path) -> Iterator[Wire]:
+    with trusted(tmp_path) as running:
         running.reply = Reply(200, b"{}")
         yield running
 
