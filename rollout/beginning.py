@@ -28,7 +28,7 @@ def asked_version(
             continue
         chosen = _meant(record, command, versions)
         if chosen is not None:
-            return chosen, f"{command.action} by {command.who}: {command.reason}"
+            return chosen, command.words
     return None
 
 
@@ -128,12 +128,11 @@ def noted(record: Record, before: Record | None, seen: Observation, now: datetim
     `before` is the rollout that a command spoke of.
     """
     for alert in seen.alerts:
-        text = f"{alert.rule} {'fired' if alert.fired else 'resolved'}: {alert.action}{what_came_of_it}"
-        record = record.noted(now, "alert", text)
+        record = record.noted(now, "alert", f"{alert.words}{what_came_of_it}")
     for command in seen.commands:
         refused = not_begun(before, command, seen.versions)
         came = f"; nothing was begun: {refused}" if refused else what_came_of_it
-        record = record.noted(now, "command", f"{command.action} by {command.who}: {command.reason}{came}")
+        record = record.noted(now, "command", f"{command.words}{came}")
     for notice in seen.notices:
         record = record.noted(now, "trouble", notice)
     return record

@@ -87,11 +87,9 @@ def _in_flight(look: Look) -> Decision:
 def _taken_in(record: Record, seen: Observation, now: datetime) -> Record:
     """The record with the inbox applied: flags, holds, passed steps."""
     for alert in seen.alerts:
-        what = "fired" if alert.fired else "resolved"
-        record = _alerted(record.noted(now, "alert", f"{alert.rule} {what}: {alert.action}"), alert)
+        record = _alerted(record.noted(now, "alert", alert.words), alert)
     for command in seen.commands:
-        text = f"{command.action} by {command.who}: {command.reason}"
-        record = _commanded(record.noted(now, "command", text), command)
+        record = _commanded(record.noted(now, "command", command.words), command)
     for trouble in (*seen.trouble, *seen.notices):
         record = record.noted(now, "trouble", trouble)
     unlisted = (record.list_versions or seen.unlisted) and seen.versions is None

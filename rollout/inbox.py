@@ -76,7 +76,9 @@ class Inbox:
     @property
     def asked(self) -> tuple[str, ...]:
         """What the items ask for, in words; those that only tell something ask for nothing."""
-        return tuple(text for _, item in self.items if (text := _asks(item)))
+        registered = (_registered(item) for _, item in self.items if item["kind"] == "registered")
+        alerts = (alert.words for alert in self.alerts if alert.action not in ("ignore", "retrain"))
+        return (*registered, *alerts, *(command.words for command in self.commands))
 
     def without_versions(self) -> Inbox:
         """What can be done while the versions could not be listed; the rest stays unread."""
@@ -101,14 +103,8 @@ def _told(item: Item) -> str:
     return f"refused: {item['action']} by {item['who']} ({item['reason']}): {item['refused']}"
 
 
-def _asks(item: Item) -> str:
-    if item["kind"] == "registered":
-        return f"version {item['version']} was registered" if "version" in item else f"{item['model']} has changed"
-    if item["kind"] == "alert" and item["action"] not in ("ignore", "retrain"):
-        return f"{item['rule']} {'fired' if item['fired'] else 'resolved'}: {item['action']}"
-    if item["kind"] == "command" and item["refused"] is None:
-        return f"{item['action']} by {item['who']}: {item['reason']}"
-    return ""
+def _registered(item: Item) -> str:
+    return f"version {item['version']} was registered" if "version" in item else f"{item['model']} has changed"
 
 
 def lists_versions(item: Item) -> bool:

@@ -76,6 +76,11 @@ class AlertItem:
     """rollback, hold, advance, retrain or ignore."""
     at: datetime
 
+    @property
+    def words(self) -> str:
+        """What it says and asks for."""
+        return f"{self.rule} {'fired' if self.fired else 'resolved'}: {self.action}"
+
 
 @dataclass(frozen=True)
 class CommandItem:
@@ -87,6 +92,11 @@ class CommandItem:
     who: str
     at: datetime
     version: str | None = None
+
+    @property
+    def words(self) -> str:
+        """Who asked for what, and why."""
+        return f"{self.action} by {self.who}: {self.reason}"
 
 
 @dataclass(frozen=True)
